@@ -1,0 +1,117 @@
+"""Who presents this key, and may it call now: a short cache of keys, and blocks of calls leased from the database.
+
+What a process holds here is only speed: a key is forgotten after `key_cache_s`, a block of calls after a second.
+"""
+
+import time
+from collections import OrderedDict
+from math import ceil
+
+import msgspec
+
+from iglayers.accounts import queries
+from iglayers.accounts.model import Caller, InvalidApiKey, KeyAccess, RateLimitExceeded
+from iglayers.core.clock import Clock, real_now
+from iglayers.core.config import Settings
+from iglayers.core.crypto import is_api_key, token_hash
+from iglayers.core.db import Database
+from iglayers.core.ids import KeyId
+
+_BLOCK = 5
+_BLOCK_LIFE_S = 1.0
+_MOST_CACHED = 10_000
+# Wrong keys from one address: 20 in 10 s, then 429 before anything is hashed or read.
+_WRONG_KEYS = 20
+_WRONG_WINDOW_S = 10.0
+
+
+class Allowance(msgspec.Struct):
+    """Calls that this process may still let through for one key."""
+
+    granted: int
+    remaining: int
+    ends: float
+
+
+class Keyring:
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db: Database = db
+        self._settings: Settings = settings
+        self._known: OrderedDict[bytes, tuple[float, KeyAccess]] = OrderedDict()
+        self._allowed: OrderedDict[KeyId, Allowance] = OrderedDict()
+        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    async def caller(self, token: str, *, address: str, request_id: str) -> Caller:
+        """The caller that presents `token`; InvalidApiKey without a query when it cannot be a key."""
+        if not is_api_key(token):
+            raise self._refused(address)
+        access = await self._access(token_hash(token))
+        now = real_now()
+        if access is None or access.revoked_at or (access.expires_at and access.expires_at <= now):
+            raise self._refused(address)
+        return Caller(
+            workspace_id=access.workspace_id,
+            mode=access.mode,
+            scopes=frozenset(access.scopes),
+            actor=f"key {access.name}",
+            clock=Clock(real_at=access.clock_real_at, at=access.clock_at, speed=access.clock_speed),
+            client_id=access.client_id,
+            key_id=access.id,
+            request_id=request_id,
+        )
+
+    async def _access(self, digest: bytes) -> KeyAccess | None:
+        now = time.monotonic()
+        known = self._known.get(digest)
+        if known and now - known[0] < self._settings.key_cache_s:
+            return known[1]
+        async with self._db.connection() as conn:
+            access = await queries.access(conn, digest)
+        if access is None:
+            self._known.pop(digest, None)
+            return None
+        self._known[digest] = (now, access)
+        _bound(self._known)
+        return access
+
+    async def admit(self, key_id: KeyId) -> tuple[int, int]:
+        """Count one call: calls left and seconds until the bucket is full; RateLimitExceeded when none is left."""
+        now = time.monotonic()
+        held = self._allowed.get(key_id)
+        if held is None or held.granted == 0 or held.ends < now:
+            async with self._db.connection() as conn:
+                lease = await queries.lease_calls(
+                    conn, key_id, block=_BLOCK, per_minute=self._settings.rate_limit_per_minute,
+                    burst=self._settings.rate_limit_burst,
+                )  # fmt: skip
+            if lease.granted == 0:
+                raise RateLimitExceeded(
+                    f"This key made more than {self._settings.rate_limit_per_minute} calls a minute.",
+                    retry_after_s=max(1, ceil(lease.wait_s)),
+                )
+            held = Allowance(lease.granted, lease.remaining, now + _BLOCK_LIFE_S)
+            self._allowed[key_id] = held
+            _bound(self._allowed)
+        held.granted -= 1
+        left = held.granted + held.remaining
+        per_second = self._settings.rate_limit_per_minute / 60
+        return left, ceil((self._settings.rate_limit_burst - left) / per_second)
+
+    def _refused(self, address: str) -> InvalidApiKey:
+        now = time.monotonic()
+        since, count = self._wrong.get(address, (now, 0))
+        self._wrong[address] = (now, 1) if now - since > _WRONG_WINDOW_S else (since, count + 1)
+        _bound(self._wrong)
+        return InvalidApiKey()
+
+    def refuse_guessing(self, address: str) -> None:
+        """RateLimitExceeded for an address that has presented too many wrong keys."""
+        since, count = self._wrong.get(address, (0.0, 0))
+        left = _WRONG_WINDOW_S - (time.monotonic() - since)
+        if count >= _WRONG_KEYS and left > 0:
+            raise RateLimitExceeded("Too many wrong keys from this address.", retry_after_s=ceil(left))
+
+
+def _bound(cache: OrderedDict) -> None:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+    while len(cache) > _MOST_CACHED:
+        cache.popitem(last=False)

@@ -1,0 +1,298 @@
+"""The only SQL on accounts' tables."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from iglayers.accounts.model import ApiKey, AuditEntry, KeyAccess, Mode, StoredAnswer, Workspace
+from iglayers.core.clock import Clock
+from iglayers.core.db import Connection, execute, row, rows, value
+from iglayers.core.ids import AuditId, ClientId, KeyId, WorkspaceId
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A block of calls taken from a key's bucket: how many were granted, how many are left after them."""
+
+    granted: int
+    remaining: int
+    wait_s: float
+
+
+async def pepper(conn: Connection) -> bytes | None:
+    """The installation's encrypted pepper; None before the first start."""
+    return await value(conn, "SELECT pepper FROM installation")
+
+
+async def insert_installation(conn: Connection, *, pepper: bytes) -> bool:
+    """The one installation row; False when it was there."""
+    return bool(await execute(conn, "INSERT INTO installation (pepper) VALUES ($1) ON CONFLICT DO NOTHING", pepper))
+
+
+async def insert_workspace(conn: Connection, workspace_id: WorkspaceId, *, pair_id: UUID, name: str, mode: Mode) -> None:
+    """A new workspace whose clock shows the real time."""
+    await execute(
+        conn,
+        "INSERT INTO workspaces (id, pair_id, name, mode) VALUES ($1, $2, $3, $4)",
+        workspace_id, pair_id, name, mode,
+    )  # fmt: skip
+
+
+async def workspaces(conn: Connection) -> list[Workspace]:
+    """Every workspace of the installation, oldest first."""
+    return await rows(conn, Workspace, """
+        SELECT id, name, mode, monthly_limit, timezone, first_contact_scope, retention_days, created_at
+        FROM workspaces
+        ORDER BY created_at, mode
+    """)  # fmt: skip
+
+
+async def workspace(conn: Connection, workspace_id: WorkspaceId) -> Workspace | None:
+    """One workspace with its settings."""
+    return await row(conn, Workspace, """
+        SELECT id, name, mode, monthly_limit, timezone, first_contact_scope, retention_days, created_at
+        FROM workspaces
+        WHERE id = $1
+    """, workspace_id)  # fmt: skip
+
+
+async def change_workspace(
+    conn: Connection, workspace_id: WorkspaceId, *, monthly_limit: int | None, timezone: str,
+    first_contact_scope: str, retention_days: int,
+) -> None:  # fmt: skip
+    """New settings, all at once."""
+    await execute(conn, """
+        UPDATE workspaces
+        SET monthly_limit = $2, timezone = $3, first_contact_scope = $4, retention_days = $5
+        WHERE id = $1
+    """, workspace_id, monthly_limit, timezone, first_contact_scope, retention_days)  # fmt: skip
+
+
+async def clock(conn: Connection, workspace_id: WorkspaceId) -> Clock | None:
+    """The workspace's clock."""
+    return await row(conn, Clock, """
+        SELECT clock_real_at AS real_at, clock_at AS at, clock_speed AS speed
+        FROM workspaces
+        WHERE id = $1
+    """, workspace_id)  # fmt: skip
+
+
+async def set_clock(conn: Connection, workspace_id: WorkspaceId, new: Clock) -> None:
+    """Move a test workspace's clock, never backwards; live workspaces are left alone."""
+    await execute(conn, """
+        UPDATE workspaces
+        SET clock_real_at = $2, clock_at = $3, clock_speed = $4
+        WHERE id = $1 AND mode = 'test' AND clock_at <= $3
+    """, workspace_id, new.real_at, new.at, new.speed)  # fmt: skip
+
+
+async def wake(conn: Connection, workspace_id: WorkspaceId) -> None:
+    """Ask the workers to plan this workspace's running campaigns anew, once this transaction has committed."""
+    await execute(conn, "INSERT INTO wakeups (workspace_id) VALUES ($1) ON CONFLICT DO NOTHING", workspace_id)
+
+
+async def take_wakeups(conn: Connection) -> list[WorkspaceId]:
+    """Workspaces whose plans must be made anew; taken, so that they come once."""
+    found = await conn.fetch("DELETE FROM wakeups RETURNING workspace_id")
+    return [WorkspaceId(each["workspace_id"]) for each in found]
+
+
+async def insert_key(
+    conn: Connection, key: ApiKey, *, workspace_id: WorkspaceId, key_hash: bytes
+) -> None:
+    """A key by its hash; the key itself is stored nowhere."""
+    await execute(conn, """
+        INSERT INTO api_keys (id, workspace_id, name, key_hash, last4, scopes, client_id, expires_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    """, key.id, workspace_id, key.name, key_hash, key.last4, key.scopes, key.client_id, key.expires_at,
+        key.created_at)  # fmt: skip
+
+
+async def access(conn: Connection, key_hash: bytes) -> KeyAccess | None:
+    """What the key with this hash grants. Notes its use, at most once a minute, only forward."""
+    return await row(conn, KeyAccess, """
+        WITH used AS (
+            UPDATE api_keys SET last_used_at = now()
+            WHERE key_hash = $1 AND revoked_at IS NULL
+              AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+        )
+        SELECT k.id, k.workspace_id, w.mode, k.name, k.scopes, k.client_id, k.expires_at, k.revoked_at,
+               w.clock_real_at, w.clock_at, w.clock_speed
+        FROM api_keys k
+        JOIN workspaces w ON w.id = k.workspace_id
+        WHERE k.key_hash = $1
+    """, key_hash)  # fmt: skip
+
+
+async def keys(conn: Connection, workspace_id: WorkspaceId, *, before: KeyId | None, limit: int) -> list[ApiKey]:
+    """The workspace's keys, newest first, revoked ones too."""
+    return await rows(conn, ApiKey, """
+        SELECT id, name, last4, scopes, client_id, expires_at, revoked_at, last_used_at, created_at
+        FROM api_keys
+        WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id < $2)
+        ORDER BY id DESC
+        LIMIT $3
+    """, workspace_id, before, limit)  # fmt: skip
+
+
+async def key(conn: Connection, workspace_id: WorkspaceId, key_id: KeyId) -> ApiKey | None:
+    """One key, locked, so that two changes of it follow each other."""
+    return await row(conn, ApiKey, """
+        SELECT id, name, last4, scopes, client_id, expires_at, revoked_at, last_used_at, created_at
+        FROM api_keys
+        WHERE workspace_id = $1 AND id = $2
+        FOR NO KEY UPDATE
+    """, workspace_id, key_id)  # fmt: skip
+
+
+async def revoke_key(conn: Connection, workspace_id: WorkspaceId, key_id: KeyId, *, at: datetime) -> None:
+    """No process accepts the key later than `Settings.key_cache_s` after the commit."""
+    await execute(
+        conn,
+        "UPDATE api_keys SET revoked_at = $3 WHERE workspace_id = $1 AND id = $2 AND revoked_at IS NULL",
+        workspace_id, key_id, at,
+    )  # fmt: skip
+
+
+async def expire_key(conn: Connection, workspace_id: WorkspaceId, key_id: KeyId, *, at: datetime) -> None:
+    """The key ends at `at`, or earlier if it was to end earlier."""
+    await execute(
+        conn,
+        "UPDATE api_keys SET expires_at = least(expires_at, $3) WHERE workspace_id = $1 AND id = $2",
+        workspace_id, key_id, at,
+    )  # fmt: skip
+
+
+async def lease_calls(conn: Connection, key_id: KeyId, *, block: int, per_minute: int, burst: int) -> Lease:
+    """Take up to `block` calls from the key's bucket (GCRA: one stored moment, no counters)."""
+    found = await conn.fetchrow("""
+        INSERT INTO rate_limits AS bucket (key_id, full_at, granted)
+        VALUES ($1, clock_timestamp() + make_interval(secs => $2 * 60.0 / $3), $2)
+        ON CONFLICT (key_id) DO UPDATE SET
+            granted = greatest(0, least($2, floor(
+                $4 - extract(epoch FROM greatest(bucket.full_at - clock_timestamp(), interval '0')) * $3 / 60.0)))::int,
+            full_at = greatest(bucket.full_at, clock_timestamp()) + make_interval(secs => 60.0 / $3 *
+                greatest(0, least($2, floor($4 - extract(epoch FROM
+                    greatest(bucket.full_at - clock_timestamp(), interval '0')) * $3 / 60.0))))
+        RETURNING granted, extract(epoch FROM full_at - clock_timestamp())::float8 AS behind_s
+    """, key_id.uuid, block, per_minute, burst)  # fmt: skip
+    assert found is not None
+    left = burst - found["behind_s"] * per_minute / 60
+    return Lease(found["granted"], max(0, int(left)), max(0.0, (1 - left) * 60 / per_minute))
+
+
+async def lock_idempotency_key(conn: Connection, workspace_id: WorkspaceId, name: str) -> bool:
+    """Hold the key until this transaction ends; False while another holds it. A crash frees it at once."""
+    return await value(
+        conn, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 77))", f"{workspace_id} {name}"
+    )
+
+
+async def stored_answer(conn: Connection, workspace_id: WorkspaceId, name: str) -> StoredAnswer | None:
+    """The answer given to this key in the last 24 h."""
+    return await row(conn, StoredAnswer, """
+        SELECT fingerprint, status, body
+        FROM idempotency_keys
+        WHERE workspace_id = $1 AND key = $2 AND created_at > now() - interval '24 hours'
+    """, workspace_id, name)  # fmt: skip
+
+
+async def store_answer(conn: Connection, workspace_id: WorkspaceId, name: str, answer: StoredAnswer) -> None:
+    """Keep the answer; one older than 24 h is replaced."""
+    await execute(conn, """
+        INSERT INTO idempotency_keys (workspace_id, key, fingerprint, status, body)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (workspace_id, key) DO UPDATE
+        SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body, created_at = now()
+    """, workspace_id, name, answer.fingerprint, answer.status, answer.body)  # fmt: skip
+
+
+async def forget_old_answers(conn: Connection) -> int:
+    """Answers older than 24 h can no longer be replayed."""
+    return await execute(conn, "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")
+
+
+async def insert_audit(
+    conn: Connection, entry: AuditEntry, *, workspace_id: WorkspaceId, contact_id: UUID | None
+) -> None:
+    """One line of the audit log; lines are never changed."""
+    await execute(conn, """
+        INSERT INTO audit_log (id, workspace_id, at, actor, action, object_id, before, after, reason, request_id, contact_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    """, entry.id, workspace_id, entry.at, entry.actor, entry.action, entry.object_id, entry.before, entry.after,
+        entry.reason, entry.request_id, contact_id)  # fmt: skip
+
+
+async def audit_log(
+    conn: Connection, workspace_id: WorkspaceId, *, before: AuditId | None, limit: int
+) -> list[AuditEntry]:
+    """The audit log, newest first."""
+    return await rows(conn, AuditEntry, """
+        SELECT id, at, actor, action, object_id, before, after, reason, request_id
+        FROM audit_log
+        WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id < $2)
+        ORDER BY id DESC
+        LIMIT $3
+    """, workspace_id, before, limit)  # fmt: skip
+
+
+async def insert_user(conn: Connection, user_id: UUID, *, email: str, password_hash: str) -> bool:
+    """A user who can log in to the dashboard; False when the e-mail is taken."""
+    return bool(await execute(
+        conn,
+        "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
+        user_id, email, password_hash,
+    ))  # fmt: skip
+
+
+async def insert_member(conn: Connection, workspace_id: WorkspaceId, user_id: UUID, *, role: str) -> None:
+    """What a user may do in a workspace."""
+    await execute(
+        conn,
+        "INSERT INTO members (workspace_id, user_id, role) VALUES ($1, $2, $3)",
+        workspace_id, user_id, role,
+    )  # fmt: skip
+
+
+async def client_exists(conn: Connection, workspace_id: WorkspaceId, client_id: ClientId) -> bool:
+    """Whether a key may be bound to this client."""
+    return await value(
+        conn, "SELECT EXISTS (SELECT FROM clients WHERE workspace_id = $1 AND id = $2)", workspace_id, client_id
+    )
+
+
+class Dispatch(msgspec.Struct, frozen=True):
+    """Whether this installation sends at all, and which database it is."""
+
+    state: str
+    reason: str | None
+    epoch: int
+    system_identifier: int
+
+
+async def dispatch(conn: Connection) -> Dispatch:
+    """The dispatch switch and the identity of the database."""
+    found = await row(conn, Dispatch, """
+        SELECT dispatch AS state, dispatch_reason AS reason, epoch,
+               (SELECT system_identifier FROM pg_control_system()) AS system_identifier
+        FROM installation
+    """)  # fmt: skip
+    assert found is not None
+    return found
+
+
+async def pause_dispatch(conn: Connection, *, reason: str) -> None:
+    """No worker begins another message."""
+    await execute(conn, "UPDATE installation SET dispatch = 'paused', dispatch_reason = $1", reason)
+
+
+async def resume_dispatch(conn: Connection) -> None:
+    """A person vouches for this database: a new epoch, which older marks accept."""
+    await execute(
+        conn, "UPDATE installation SET dispatch = 'running', dispatch_reason = NULL, epoch = epoch + 1"
+    )
+
+
+async def partition_events(conn: Connection, *, month: date) -> None:
+    """Make the event tables' partitions for this month and the two after it."""
+    await execute(conn, "SELECT make_event_partitions($1, 3)", month)

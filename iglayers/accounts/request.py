@@ -1,0 +1,208 @@
+"""What a route is given: the caller, the typed body, and a unit of work that an Idempotency-Key can replay.
+
+A route reads: caller and body, `async with request.unit() as unit`, one action, `unit.answer(...)`.
+"""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import ClientException
+from litestar.status_codes import HTTP_200_OK
+
+from iglayers.accounts import queries
+from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
+from iglayers.core import body as json_body
+from iglayers.core.config import Settings
+from iglayers.core.crypto import Vault
+from iglayers.core.db import Connection, Database
+from iglayers.core.wire import json_bytes
+from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
+from iglayers.core.ids import Id
+from iglayers.core.paging import limit_of
+
+T = TypeVar("T")
+IdT = TypeVar("IdT", bound=Id)
+
+JSON = "application/json"
+MAX_JSON_BYTES = 1 << 20
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What every process opens once and passes down."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    pepper: bytes
+
+
+class Replay(Exception):  # noqa: N818 not an error: the answer that was given before
+    """This key was answered before; the answer goes out again, byte for byte."""
+
+    def __init__(self, stored: StoredAnswer, body: bytes) -> None:
+        super().__init__()
+        self.status: int = stored.status
+        self.body: bytes = body
+
+
+class Unit:
+    """One unit of work: its connection, and the answer that is stored with it."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn: Connection = conn
+        self.answered: Response[bytes] | None = None
+
+    def answer(self, content: object, *, status: int = HTTP_200_OK) -> Response[bytes]:
+        self.answered = answer(content, status=status)
+        return self.answered
+
+
+def answer(content: object, *, status: int = HTTP_200_OK) -> Response[bytes]:
+    """A JSON answer outside a unit of work."""
+    return Response(json_bytes(content), status_code=status, media_type=JSON)
+
+
+class ApiRequest(Request[Any, Any, Any]):
+    """A request of a caller that the authentication has let in."""
+
+    @property
+    def caller(self) -> Caller:
+        return cast("Caller", self.scope["state"]["caller"])
+
+    @property
+    def services(self) -> Services:
+        return cast("Services", self.app.state.services)
+
+    async def raw_body(self, *, most: int = MAX_JSON_BYTES) -> bytes:
+        """The body, read up to `most` bytes and no further."""
+        state = self.scope["state"]
+        if "raw_body" not in state:
+            state["raw_body"] = await self._receive(most)
+        return cast("bytes", state["raw_body"])
+
+    async def _receive(self, most: int) -> bytes:
+        too_large = PayloadTooLarge(f"The body is over {most} bytes.")
+        length = self.headers.get("content-length", "0")
+        if length.isascii() and length.isdigit() and int(length) > most:
+            raise too_large
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async for part in self.stream():
+                size += len(part)
+                if size > most:
+                    raise too_large
+                parts.append(part)
+        except ClientException as error:
+            raise Invalid(f"The body ended early: {error.detail}.", param="body") from None
+        return b"".join(parts)
+
+    async def json_tree(self, *, most: int = MAX_JSON_BYTES) -> object:
+        """The body as plain JSON values; an absent body is an empty object."""
+        data = await self.raw_body(most=most)
+        kind = self.headers.get("content-type", "")
+        if data and kind.partition(";")[0].strip().lower() != JSON:
+            raise UnsupportedMediaType(f"Content-Type must be {JSON}, not {kind[:80] or 'absent'}.")
+        return json_body.parse(data) if data.strip() else {}
+
+    async def read(self, kind: type[T]) -> T:
+        """The body as a `kind`; unknown fields are refused."""
+        return json_body.convert(await self.json_tree(), kind)
+
+    def path_id(self, kind: type[IdT], missing: type[NotFound]) -> IdT:
+        """The id in the path, called `id` or by the kind's prefix; malformed and unknown are the same 404."""
+        text = str(self.path_params.get(kind.prefix) or self.path_params["id"])
+        try:
+            return kind.parse(text)
+        except ValueError:
+            raise missing(f"There is no object with the id {text[:80]}.") from None
+
+    def limit(self) -> int:
+        return limit_of(self.query_params.get("limit"))
+
+    def cursor(self, kind: type[IdT], param: str = "cursor") -> IdT | None:
+        """The `?cursor=` of a list: the last id of the page before."""
+        text = self.query_params.get(param)
+        if text is None:
+            return None
+        try:
+            return kind.parse(str(text))
+        except ValueError as error:
+            raise Invalid(f"{param}: {error}.", param=param) from None
+
+    def flag(self, param: str) -> bool:
+        """A `?param=true` or `false`, false when absent."""
+        text = self.query_params.get(param, "false")
+        if text not in ("true", "false"):
+            raise Invalid(f"{param} must be true or false.", param=param)
+        return text == "true"
+
+    def only_query(self, *known: str) -> None:
+        """Refuse query parameters that this route does not know, so that a typing error is not ignored."""
+        for name in self.query_params:
+            if name not in known:
+                raise Invalid(f"{name[:64]} is not a query parameter of this call.", param=name[:64])
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """For reads."""
+        return self.services.db.connection()
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncGenerator[Unit, None]:
+        """One transaction; with an Idempotency-Key also its lock, the replay and the stored answer."""
+        name = self._idempotency_key()
+        body = await self.raw_body() if name else b""
+        async with self.services.db.transaction() as conn:
+            unit = Unit(conn)
+            if name is None:
+                yield unit
+                return
+            fingerprint = self._fingerprint(body)
+            await self._replay_or_lock(conn, name, fingerprint)
+            yield unit
+            assert unit.answered is not None, "a unit of work ends with an answer"
+            bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
+            sealed = self.services.vault.seal(unit.answered.content, bound_to=bound_to)
+            stored = StoredAnswer(fingerprint=fingerprint, status=unit.answered.status_code or 200, body=sealed)
+            await queries.store_answer(conn, self.caller.workspace_id, name, stored)
+
+    async def _replay_or_lock(self, conn: Connection, name: str, fingerprint: bytes) -> None:
+        workspace_id = self.caller.workspace_id
+        if not await queries.lock_idempotency_key(conn, workspace_id, name):
+            raise IdempotencyInProgress("A request with this Idempotency-Key is still running.")
+        stored = await queries.stored_answer(conn, workspace_id, name)
+        if stored is None:
+            return
+        if stored.fingerprint != fingerprint:
+            raise IdempotencyKeyReused("This Idempotency-Key was used for a different request.", param="Idempotency-Key")
+        bound_to = f"idempotency_keys.body {workspace_id} {name}"
+        raise Replay(stored, self.services.vault.open(stored.body, bound_to=bound_to))
+
+    def _idempotency_key(self) -> str | None:
+        name = self.headers.get("idempotency-key")
+        if name is None:
+            return None
+        if not (1 <= len(name) <= 255 and name.isascii() and name.isprintable()):
+            raise Invalid("Idempotency-Key must be 1 to 255 printable ASCII characters.", param="Idempotency-Key")
+        return name
+
+    def _fingerprint(self, body: bytes) -> bytes:
+        whole = hashlib.sha256()
+        for part in (self.method, self.url.path, self.scope["query_string"].decode("latin-1"), str(self.caller.client_id)):
+            whole.update(part.encode() + b"\n")
+        whole.update(body)
+        return whole.digest()
+
+
+def refusal(error: Error) -> dict[str, object]:
+    """The `error` object of an answer: code and message as published, then the field and the next step."""
+    shown: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.param is not None:
+        shown["param"] = error.param
+    if error.next_step:
+        shown["remedy"] = error.next_step
+    return shown

@@ -1,0 +1,82 @@
+"""The only SQL on clients."""
+
+from datetime import datetime
+
+from iglayers.clients.model import Client
+from iglayers.core.db import Connection, execute, row, rows, value
+from iglayers.core.ids import ClientId, WorkspaceId
+
+
+async def insert(conn: Connection, client: Client, *, workspace_id: WorkspaceId) -> bool:
+    """A new client; False when its external id is taken in the workspace."""
+    return bool(await execute(conn, """
+        INSERT INTO clients (id, workspace_id, name, external_id, metadata, hourly_limit, daily_limit, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (workspace_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
+    """, client.id, workspace_id, client.name, client.external_id, client.metadata, client.hourly_limit,
+        client.daily_limit, client.created_at, client.updated_at))  # fmt: skip
+
+
+async def by_id(
+    conn: Connection, workspace_id: WorkspaceId, client_id: ClientId, *, only: ClientId | None
+) -> Client | None:
+    """One client; `only` is the client that the caller's key is bound to."""
+    return await row(conn, Client, """
+        SELECT id, name, external_id, metadata, hourly_limit, daily_limit, archived_at, created_at, updated_at
+        FROM clients
+        WHERE workspace_id = $1 AND id = $2 AND ($3::uuid IS NULL OR id = $3)
+    """, workspace_id, client_id, only)  # fmt: skip
+
+
+async def lock(conn: Connection, workspace_id: WorkspaceId, client_id: ClientId, *, only: ClientId | None) -> Client | None:
+    """One client, locked: the first lock of every flow that takes it."""
+    return await row(conn, Client, """
+        SELECT id, name, external_id, metadata, hourly_limit, daily_limit, archived_at, created_at, updated_at
+        FROM clients
+        WHERE workspace_id = $1 AND id = $2 AND ($3::uuid IS NULL OR id = $3)
+        FOR NO KEY UPDATE
+    """, workspace_id, client_id, only)  # fmt: skip
+
+
+async def page(
+    conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, external_id: str | None,
+    before: ClientId | None, limit: int,
+) -> list[Client]:  # fmt: skip
+    """Clients that are not archived, newest first."""
+    return await rows(conn, Client, """
+        SELECT id, name, external_id, metadata, hourly_limit, daily_limit, archived_at, created_at, updated_at
+        FROM clients
+        WHERE workspace_id = $1 AND archived_at IS NULL
+          AND ($2::uuid IS NULL OR id = $2)
+          AND ($3::text IS NULL OR external_id = $3)
+          AND ($4::uuid IS NULL OR id < $4)
+        ORDER BY id DESC
+        LIMIT $5
+    """, workspace_id, only, external_id, before, limit)  # fmt: skip
+
+
+async def with_external_id(conn: Connection, workspace_id: WorkspaceId, external_id: str) -> ClientId | None:
+    """Who holds this external id, archived or not."""
+    found = await value(
+        conn, "SELECT id FROM clients WHERE workspace_id = $1 AND external_id = $2", workspace_id, external_id
+    )
+    return None if found is None else ClientId(found)
+
+
+async def change(conn: Connection, client: Client, *, workspace_id: WorkspaceId) -> None:
+    """Store a client's fields as they are now."""
+    await execute(conn, """
+        UPDATE clients
+        SET name = $3, external_id = $4, metadata = $5, hourly_limit = $6, daily_limit = $7, updated_at = $8
+        WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, client.id, client.name, client.external_id, client.metadata, client.hourly_limit,
+        client.daily_limit, client.updated_at)  # fmt: skip
+
+
+async def archive(conn: Connection, workspace_id: WorkspaceId, client_id: ClientId, *, at: datetime) -> None:
+    """Out of lists; its external id stays taken."""
+    await execute(
+        conn,
+        "UPDATE clients SET archived_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2",
+        workspace_id, client_id, at,
+    )  # fmt: skip

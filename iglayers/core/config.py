@@ -1,0 +1,77 @@
+"""Settings: one structure, read once from the environment, passed down. Each has a safe default."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may set. Names in the environment: IGLAYERS_ and the field in capitals."""
+
+    database_url: str | None = None
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 3000
+    secret_key: str | None = None
+    sandbox_speed: float | None = None
+    worker_slots: int = 16
+    send_deadline_s: float = 20.0
+    send_lease_s: float = 90.0
+    commit_patience_s: float = 5.0
+    key_cache_s: float = 10.0
+    rate_limit_per_minute: int = 300
+    rate_limit_burst: int = 100
+    allow_http_webhooks: bool = False
+    public_url: str | None = None
+    log_level: str = "info"
+    metrics_token: str | None = None
+
+    def __post_init__(self) -> None:
+        # A lease that ends while a send may still be on the wire would let a second worker judge it.
+        if self.send_lease_s <= self.send_deadline_s + 15:
+            raise SettingsError(
+                "IGLAYERS_SEND_LEASE_S",
+                f"{self.send_lease_s:g} must be more than IGLAYERS_SEND_DEADLINE_S + 15 ({self.send_deadline_s + 15:g})",
+            )
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used: its name in the environment, and why."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Settings from the environment; `overrides` (command line options) win when they are not None."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, object] = {"data_dir": str(default_data_dir())}
+    for field in msgspec.structs.fields(Settings):
+        if (text := environ.get(f"IGLAYERS_{field.name.upper()}", "").strip()) != "":
+            values[field.name] = text
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    for name, value in values.items():
+        _check(name, value)
+    return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+
+
+def default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/iglayers")
+    return Path.home() / ".local" / "share" / "iglayers"
+
+
+def _check(name: str, value: object) -> None:
+    field = next(field for field in msgspec.structs.fields(Settings) if field.name == name)
+    try:
+        msgspec.convert(value, field.type, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"IGLAYERS_{name.upper()}", str(error)) from None
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value)).expanduser().absolute()
+    raise NotImplementedError(kind)

@@ -1,0 +1,553 @@
+-- The whole data model. Times named *_at are the workspace's own time, but for those marked (real).
+-- Every tenant table carries workspace_id, first in its unique indexes.
+
+-- ── installation and accounts ────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE installation (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    epoch bigint NOT NULL DEFAULT 1,
+    dispatch text NOT NULL DEFAULT 'running' CHECK (dispatch IN ('running', 'paused')),
+    dispatch_reason text,
+    pepper bytea NOT NULL,                          -- encrypted; keys contacts.handle_hash; never changed
+    setup_token_hash bytea,                         -- one-time link that creates the first user
+    created_at timestamptz NOT NULL DEFAULT now()   -- (real)
+);
+
+CREATE TABLE workspaces (
+    id uuid PRIMARY KEY,
+    pair_id uuid NOT NULL,                          -- the live and the test workspace made together
+    name text NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('live', 'test')),
+    monthly_limit integer CHECK (monthly_limit >= 0),
+    timezone text NOT NULL DEFAULT 'UTC',
+    first_contact_scope text NOT NULL DEFAULT 'client' CHECK (first_contact_scope IN ('client', 'workspace')),
+    retention_days integer NOT NULL DEFAULT 365 CHECK (retention_days > 0),
+    -- The clock: clock_at + (real now - clock_real_at) * clock_speed. Live workspaces run on real time.
+    clock_real_at timestamptz NOT NULL DEFAULT now(),
+    clock_at timestamptz NOT NULL DEFAULT now(),
+    clock_speed double precision NOT NULL DEFAULT 1 CHECK (clock_speed >= 0),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (mode = 'test' OR (clock_speed = 1 AND clock_at = clock_real_at)),
+    UNIQUE (pair_id, mode)
+);
+
+-- A workspace is listed here when something changed that the plans of its running campaigns depend on.
+CREATE TABLE wakeups (
+    workspace_id uuid PRIMARY KEY REFERENCES workspaces
+);
+
+CREATE TABLE users (
+    id uuid PRIMARY KEY,
+    email text NOT NULL UNIQUE CHECK (email = lower(email)),
+    password_hash text NOT NULL,
+    failed_logins integer NOT NULL DEFAULT 0,
+    last_failed_at timestamptz,                     -- (real)
+    created_at timestamptz NOT NULL DEFAULT now()   -- (real)
+);
+
+CREATE TABLE members (
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    role text NOT NULL CHECK (role IN ('owner', 'operator', 'viewer')),
+    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
+    PRIMARY KEY (workspace_id, user_id)
+);
+
+CREATE TABLE invitations (
+    token_hash bytea PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    role text NOT NULL CHECK (role IN ('owner', 'operator', 'viewer')),
+    expires_at timestamptz NOT NULL,                -- (real)
+    used_at timestamptz                             -- (real)
+);
+
+CREATE TABLE sessions (
+    token_hash bytea PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
+    seen_at timestamptz NOT NULL DEFAULT now(),     -- (real)
+    ended_at timestamptz                            -- (real)
+);
+
+CREATE TABLE api_keys (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    name text NOT NULL,
+    key_hash bytea NOT NULL UNIQUE,
+    last4 text NOT NULL,
+    scopes text[] NOT NULL,
+    client_id uuid,                                 -- bound to one client; REFERENCES clients, added below
+    expires_at timestamptz,                         -- (real)
+    revoked_at timestamptz,                         -- (real)
+    last_used_at timestamptz,                       -- (real)
+    created_at timestamptz NOT NULL DEFAULT now()   -- (real)
+);
+
+-- When the key's bucket would be full again (GCRA). Lost in a crash without harm, so not worth a log entry.
+CREATE UNLOGGED TABLE rate_limits (
+    key_id uuid PRIMARY KEY,
+    full_at timestamptz NOT NULL,                   -- (real)
+    granted integer NOT NULL                        -- calls given by the last lease
+);
+
+CREATE TABLE idempotency_keys (
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    status smallint NOT NULL,
+    body bytea NOT NULL,                            -- encrypted: it may hold a secret
+    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
+    PRIMARY KEY (workspace_id, key)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+CREATE TABLE audit_log (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- (real)
+    actor text NOT NULL,                            -- a key's, user's or the system's name
+    action text NOT NULL,                           -- noun.verb
+    object_id text NOT NULL,
+    before jsonb,
+    after jsonb,
+    reason text,
+    request_id text,
+    contact_id uuid                                 -- so that erasure finds it
+);
+CREATE INDEX audit_log_by_workspace ON audit_log (workspace_id, id);
+
+-- ── events and webhooks ──────────────────────────────────────────────────────────────────────────────────
+-- Partitioned by month on their UUIDv7 and dropped after retention; no foreign keys between them.
+
+CREATE SEQUENCE event_sequence CACHE 1;
+
+CREATE TABLE events (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    type text NOT NULL,
+    created_at timestamptz NOT NULL,
+    sequence bigint NOT NULL,
+    tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    client_id uuid,
+    campaign_id uuid,
+    contact_id uuid,
+    data json NOT NULL,                             -- the exact text that is signed and shown
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE INDEX events_feed ON events (workspace_id, tx, id);
+
+CREATE TABLE webhook_endpoints (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    url text NOT NULL,
+    description text NOT NULL DEFAULT '',
+    events text[] NOT NULL,
+    secret bytea NOT NULL,                          -- encrypted
+    previous_secret bytea,                          -- encrypted; signs beside the new one until the overlap ends
+    previous_until timestamptz,                     -- (real)
+    state text NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'disabled')),
+    disabled_reason text,
+    failing_since timestamptz,                      -- (real)
+    due_at timestamptz,                             -- (real)
+    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
+    updated_at timestamptz NOT NULL DEFAULT now(),  -- (real)
+    CHECK ((state = 'disabled') = (disabled_reason IS NOT NULL))
+);
+CREATE INDEX webhook_endpoints_by_workspace ON webhook_endpoints (workspace_id, id);
+CREATE INDEX webhook_endpoints_due ON webhook_endpoints (due_at) WHERE state = 'enabled' AND due_at IS NOT NULL;
+
+CREATE TABLE deliveries (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed', 'cancelled')),
+    attempts smallint NOT NULL DEFAULT 0,
+    due_at timestamptz,                             -- (real)
+    lease_until timestamptz,                        -- (real)
+    delivered_at timestamptz,                       -- (real)
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE INDEX deliveries_new ON deliveries (endpoint_id, id) WHERE state = 'pending' AND attempts = 0;
+CREATE INDEX deliveries_retries ON deliveries (endpoint_id, due_at) WHERE state = 'pending' AND attempts > 0;
+CREATE INDEX deliveries_by_endpoint ON deliveries (workspace_id, endpoint_id, id);
+
+CREATE TABLE delivery_attempts (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    delivery_id uuid NOT NULL,
+    cause text NOT NULL CHECK (cause IN ('automatic', 'manual', 'replay')),
+    started_at timestamptz NOT NULL,                -- (real)
+    duration_ms integer NOT NULL,
+    status smallint,
+    error text,
+    response text,
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE INDEX delivery_attempts_by_delivery ON delivery_attempts (workspace_id, delivery_id, id);
+
+-- The smallest UUIDv7 of a moment.
+CREATE FUNCTION uuid7_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
+$$;
+
+-- Make the monthly partitions of the event tables from this month on; safe to call again.
+CREATE FUNCTION make_event_partitions(from_month date, months integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parent text;
+    month date;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7301970216);
+    FOREACH parent IN ARRAY ARRAY['events', 'deliveries', 'delivery_attempts'] LOOP
+        FOR step IN 0 .. months - 1 LOOP
+            month := (date_trunc('month', from_month) + make_interval(months => step))::date;
+            EXECUTE format(
+                'CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                parent || to_char(month, '_YYYY_MM'), parent,
+                uuid7_floor(month::timestamp AT TIME ZONE 'UTC'),
+                uuid7_floor((month + interval '1 month') AT TIME ZONE 'UTC'));
+        END LOOP;
+    END LOOP;
+END
+$$;
+SELECT make_event_partitions((now() AT TIME ZONE 'UTC')::date, 3);
+
+-- ── clients, templates, contacts, usage ──────────────────────────────────────────────────────────────────
+
+CREATE TABLE clients (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    name text NOT NULL,
+    external_id text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    hourly_limit integer CHECK (hourly_limit > 0),
+    daily_limit integer CHECK (daily_limit > 0),
+    archived_at timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX clients_external_id ON clients (workspace_id, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX clients_by_workspace ON clients (workspace_id, id);
+ALTER TABLE api_keys ADD FOREIGN KEY (client_id) REFERENCES clients;
+
+CREATE TABLE message_templates (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    name text NOT NULL,
+    body text NOT NULL,
+    archived_at timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE INDEX message_templates_by_workspace ON message_templates (workspace_id, id);
+
+CREATE TABLE contacts (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    handle_hash bytea NOT NULL,                     -- HMAC-SHA256(pepper, canonical username)
+    username text,                                  -- null after erasure
+    instagram_id text,
+    merged_into uuid REFERENCES contacts,
+    erased_at timestamptz,
+    created_at timestamptz NOT NULL,
+    UNIQUE (workspace_id, handle_hash),
+    CHECK ((username IS NULL) = (erased_at IS NOT NULL))
+);
+
+CREATE TABLE suppressions (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    contact_id uuid NOT NULL REFERENCES contacts,
+    client_id uuid REFERENCES clients,              -- null: for the whole workspace
+    reason text NOT NULL DEFAULT '',
+    source text NOT NULL,                           -- manual, import, opt_out, erasure, merge
+    expires_at timestamptz,
+    created_at timestamptz NOT NULL,
+    UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)
+);
+CREATE INDEX suppressions_by_workspace ON suppressions (workspace_id, id);
+
+CREATE TABLE usage_months (
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    month date NOT NULL,                            -- first day, in the workspace's zone
+    sent integer NOT NULL CHECK (sent >= 0),
+    PRIMARY KEY (workspace_id, month)
+);
+
+-- ── senders ──────────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE senders (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    username text NOT NULL,
+    transport text NOT NULL,
+    routes text[] NOT NULL,
+    client_ids uuid[] NOT NULL DEFAULT '{}',        -- empty: serves every client
+    instagram_id text,
+    state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'challenged', 'disabled')),
+    state_reason text,
+    hourly_limit integer NOT NULL CHECK (hourly_limit > 0),
+    daily_limit integer NOT NULL CHECK (daily_limit > 0),
+    ramp boolean NOT NULL,
+    min_gap_s integer NOT NULL CHECK (min_gap_s >= 0),
+    warned_until timestamptz,                       -- limits are halved until then
+    sent_days integer NOT NULL DEFAULT 0,           -- calendar days on which it sent, for the ramp
+    last_sent_on date,
+    last_begun_at timestamptz,
+    last_message_id uuid,
+    ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
+    archived_at timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    UNIQUE (workspace_id, username)
+) WITH (fillfactor = 70);
+CREATE INDEX senders_ready ON senders (workspace_id, ready_at) WHERE state = 'active' AND archived_at IS NULL;
+
+CREATE TABLE sender_credentials (
+    sender_id uuid PRIMARY KEY REFERENCES senders,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    secret bytea NOT NULL,                          -- encrypted
+    expires_at timestamptz,                         -- (real)
+    refreshed_at timestamptz                        -- (real)
+);
+
+CREATE TABLE conversations (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    sender_id uuid NOT NULL REFERENCES senders,
+    contact_id uuid REFERENCES contacts,            -- null until the username is known
+    igsid text,                                     -- Instagram's id of the person, per account
+    window_ends_at timestamptz,
+    last_inbound_at timestamptz,
+    comments jsonb NOT NULL DEFAULT '[]',
+    created_at timestamptz NOT NULL,
+    UNIQUE (sender_id, contact_id),
+    UNIQUE (sender_id, igsid)
+);
+CREATE INDEX conversations_by_workspace ON conversations (workspace_id, id);
+
+-- What came in, as the provider said it; read by the replies slice.
+CREATE TABLE inbound (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    sender_id uuid NOT NULL REFERENCES senders,
+    provider_key text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('reply', 'echo')),
+    fact jsonb NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- (real)
+    processed_at timestamptz,                       -- (real)
+    contact_id uuid,
+    UNIQUE (sender_id, provider_key)
+);
+CREATE INDEX inbound_unprocessed ON inbound (id) WHERE processed_at IS NULL;
+
+-- ── campaigns and targets ────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE campaigns (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    client_id uuid NOT NULL REFERENCES clients,
+    name text NOT NULL,
+    state text NOT NULL DEFAULT 'draft'
+        CHECK (state IN ('draft', 'running', 'paused', 'completed', 'cancelled')),
+    blocked_reason text CHECK (blocked_reason IN ('sender_not_available', 'usage_limit_exceeded', 'outside_schedule')),
+    limited_by text,                                -- the rule that sets next_at
+    next_at timestamptz,                            -- when the next message may go
+    due_at timestamptz,                             -- (real) when a worker looks again
+    last_begun_at timestamptz,
+    last_message_id uuid,
+    hourly_limit integer CHECK (hourly_limit > 0),
+    daily_limit integer CHECK (daily_limit > 0),
+    metadata jsonb NOT NULL DEFAULT '{}',
+    sender_ids uuid[] NOT NULL DEFAULT '{}',        -- empty: all that serve the client
+    routes text[] NOT NULL DEFAULT '{}',            -- empty: any that the sender has
+    schedule jsonb,
+    missing_variable text NOT NULL DEFAULT 'skip' CHECK (missing_variable IN ('skip', 'fail_preflight')),
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    started_at timestamptz,
+    completed_at timestamptz,
+    cancelled_at timestamptz,
+    archived_at timestamptz,
+    CHECK ((state = 'running') = (due_at IS NOT NULL)),
+    CHECK (state = 'running' OR blocked_reason IS NULL)
+) WITH (fillfactor = 70);
+CREATE INDEX campaigns_due ON campaigns (due_at) WHERE state = 'running';
+CREATE INDEX campaigns_by_workspace ON campaigns (workspace_id, id);
+CREATE INDEX campaigns_by_client ON campaigns (client_id);
+
+CREATE TABLE campaign_steps (
+    campaign_id uuid NOT NULL REFERENCES campaigns ON DELETE CASCADE,
+    step smallint NOT NULL CHECK (step BETWEEN 0 AND 5),
+    variant smallint NOT NULL DEFAULT 0 CHECK (variant BETWEEN 0 AND 5),
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    template_id uuid NOT NULL REFERENCES message_templates,
+    weight integer NOT NULL DEFAULT 1 CHECK (weight > 0),
+    delay_hours integer NOT NULL DEFAULT 0 CHECK (delay_hours >= 0),
+    body text,                                      -- frozen at start
+    PRIMARY KEY (campaign_id, step, variant)
+);
+CREATE INDEX campaign_steps_by_template ON campaign_steps (template_id);
+
+CREATE TABLE targets (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    campaign_id uuid NOT NULL REFERENCES campaigns ON DELETE CASCADE,
+    contact_id uuid NOT NULL REFERENCES contacts,
+    profile_url text,
+    full_name text,
+    first_name text,
+    category text,
+    follower_count bigint,
+    variables jsonb,
+    state text NOT NULL DEFAULT 'queued' CHECK (state IN (
+        'queued', 'sending', 'awaiting_operator', 'sent', 'replied', 'failed', 'skipped', 'cancelled', 'unknown')),
+    error_code text,
+    reason text,
+    sender_id uuid REFERENCES senders,
+    next_step smallint NOT NULL DEFAULT 0,
+    next_due_at timestamptz,
+    sent_at timestamptz,
+    replied_at timestamptz,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    UNIQUE (workspace_id, campaign_id, contact_id),
+    CHECK (state <> 'queued' OR next_due_at IS NOT NULL)
+) WITH (fillfactor = 80);
+CREATE INDEX targets_first ON targets (campaign_id, next_due_at, id) WHERE next_due_at IS NOT NULL AND next_step = 0;
+CREATE INDEX targets_followups ON targets (campaign_id, sender_id, next_due_at)
+    WHERE next_due_at IS NOT NULL AND next_step > 0;
+CREATE INDEX targets_by_state ON targets (campaign_id, state, id);
+CREATE INDEX targets_by_contact ON targets (contact_id);
+
+CREATE TABLE imports (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    campaign_id uuid NOT NULL REFERENCES campaigns,
+    state text NOT NULL CHECK (state IN ('queued', 'running', 'completed', 'failed', 'cancelled')),
+    dry_run boolean NOT NULL DEFAULT false,
+    bytes_total bigint NOT NULL,
+    bytes_read bigint NOT NULL DEFAULT 0,
+    rows_read integer NOT NULL DEFAULT 0,
+    accepted integer NOT NULL DEFAULT 0,
+    rejected jsonb NOT NULL DEFAULT '{}',           -- count by code
+    error text,
+    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
+    finished_at timestamptz                         -- (real)
+);
+CREATE INDEX imports_by_workspace ON imports (workspace_id, id);
+
+CREATE TABLE import_rejects (
+    import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
+    line integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    contact_id uuid,
+    username text NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    PRIMARY KEY (import_id, line)
+);
+
+-- ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE messages (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    kind text NOT NULL DEFAULT 'step' CHECK (kind IN ('step', 'answer')),
+    client_id uuid,
+    campaign_id uuid REFERENCES campaigns,
+    target_id uuid REFERENCES targets,
+    contact_id uuid NOT NULL REFERENCES contacts,
+    sender_id uuid NOT NULL REFERENCES senders,
+    step smallint NOT NULL DEFAULT 0,
+    variant smallint NOT NULL DEFAULT 0,
+    route text NOT NULL,
+    body text,                                      -- null after erasure
+    state text NOT NULL CHECK (state IN (
+        'sending', 'handed_over', 'claimed', 'sent', 'failed', 'skipped', 'not_sent', 'unknown')),
+    attempt_id uuid NOT NULL,
+    lease_until timestamptz,                        -- (real)
+    begun_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    provider_message_id text,
+    error_code text,
+    reason text,
+    evidence jsonb NOT NULL DEFAULT '[]',
+    author text,                                    -- who wrote an answer, claimed a card, or resolved an unknown
+    usage_month date,                               -- the month in which it was counted
+    CHECK (kind = 'answer' OR (target_id IS NOT NULL AND campaign_id IS NOT NULL)),
+    CHECK (state <> 'sending' OR lease_until IS NOT NULL)
+) WITH (fillfactor = 85);
+-- At most one attempt of a step that may have reached the person.
+CREATE UNIQUE INDEX messages_once ON messages (target_id, step) WHERE kind = 'step' AND state <> 'not_sent';
+CREATE UNIQUE INDEX messages_one_in_flight ON messages (sender_id) WHERE state = 'sending';
+CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE state <> 'not_sent';
+CREATE INDEX messages_by_campaign ON messages (campaign_id, begun_at) WHERE state <> 'not_sent';
+CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE state <> 'not_sent';
+CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';
+CREATE INDEX messages_by_contact ON messages (contact_id, begun_at);
+
+-- Who has had a first message, by scope: a client, and the workspace where it says so.
+CREATE TABLE first_contacts (
+    workspace_id uuid NOT NULL,
+    scope_id uuid NOT NULL,
+    contact_id uuid NOT NULL REFERENCES contacts,
+    target_id uuid NOT NULL REFERENCES targets,
+    PRIMARY KEY (workspace_id, scope_id, contact_id)
+);
+CREATE INDEX first_contacts_by_target ON first_contacts (target_id);
+
+-- ── replies ──────────────────────────────────────────────────────────────────────────────────────────────
+
+CREATE TABLE replies (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    sender_id uuid NOT NULL REFERENCES senders,
+    contact_id uuid REFERENCES contacts,
+    client_id uuid,
+    campaign_id uuid REFERENCES campaigns,
+    target_id uuid REFERENCES targets,
+    message_id uuid REFERENCES messages,
+    inbound_id uuid UNIQUE REFERENCES inbound,
+    text text,                                      -- null after erasure
+    opted_out boolean NOT NULL DEFAULT false,
+    label text,
+    label_reason text,
+    author text,                                    -- who logged it by hand
+    received_at timestamptz NOT NULL
+);
+CREATE INDEX replies_by_workspace ON replies (workspace_id, id);
+CREATE INDEX replies_by_target ON replies (target_id);
+CREATE INDEX replies_by_contact ON replies (contact_id);
+
+-- ── the sandbox: a simulated Instagram with a log of its own, the judge of what was sent ─────────────────
+
+CREATE TABLE sandbox_messages (
+    id uuid PRIMARY KEY,                            -- the simulated provider's message id
+    workspace_id uuid NOT NULL,
+    sender_username text NOT NULL,
+    recipient text NOT NULL,
+    text text NOT NULL,
+    reference uuid NOT NULL,                        -- what the caller gave to recognise an echo
+    delivered_at timestamptz NOT NULL
+);
+CREATE INDEX sandbox_messages_by_recipient ON sandbox_messages (workspace_id, recipient);
+
+CREATE TABLE sandbox_plans (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    sender_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('reply', 'echo')),
+    due_at timestamptz NOT NULL,
+    fact jsonb NOT NULL
+);
+CREATE INDEX sandbox_plans_due ON sandbox_plans (workspace_id, due_at);
+
+-- Faults that strike once.
+CREATE TABLE sandbox_faults (
+    workspace_id uuid NOT NULL,
+    sender_username text NOT NULL,
+    recipient text NOT NULL,
+    PRIMARY KEY (workspace_id, sender_username, recipient)
+);

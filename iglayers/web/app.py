@@ -1,0 +1,38 @@
+"""The application: what every process opens, which routes are mounted, in what order a request meets them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.types import ASGIApp
+
+from iglayers.accounts import api as accounts
+from iglayers.accounts.keyring import Keyring
+from iglayers.accounts.request import ApiRequest, Services
+from iglayers.clients import api as clients
+from iglayers.web import health, problems
+from iglayers.web.authentication import Authentication, RequestId
+
+ROUTES = [*accounts.ROUTES, *clients.ROUTES]
+
+
+def create(services: Services) -> ASGIApp:
+    """The application around services that are open already; it closes nothing."""
+
+    @asynccontextmanager
+    async def opened(app: Litestar) -> AsyncGenerator[None, None]:
+        app.state.services = services
+        app.state.keyring = Keyring(services.db, services.settings)
+        yield
+
+    litestar = Litestar(
+        route_handlers=[Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]), *health.ROUTES],
+        request_class=ApiRequest,
+        exception_handlers=problems.HANDLERS,
+        lifespan=[opened],
+        openapi_config=None,
+        logging_config=None,
+        # Bodies are bounded where they are read, by each route's own limit.
+        request_max_body_size=None,
+    )
+    return RequestId(litestar)
