@@ -7,7 +7,8 @@ beyond 64 bits, no half surrogates. Field text is cleaned by the structs' own ac
 import json
 import math
 import re
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Iterable
+from typing import NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -17,6 +18,7 @@ from iglayers.core.wire import decode_special
 T = TypeVar("T")
 
 MAX_DEPTH = 32
+_UNDECIDED = object()
 _MISSING = re.compile(r"Object missing required field `([^`]+)`(?: - at `\$\.?(.+)`)?")
 _AT = re.compile(r"^(.*?) - at `(?:key in )?\$\.?(.*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?(.+)`)?")
@@ -24,6 +26,30 @@ _UNKNOWN = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?(.
 
 def parse(data: bytes) -> object:
     """One JSON document; InvalidJson when it is not one, or not one that can be kept."""
+    tree = _parse_fast(data)
+    if tree is _UNDECIDED:
+        return _parse_slowly(data)
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        _refuse_depth(tree)
+    return tree
+
+
+def _parse_fast(data: bytes) -> object:
+    """The document by a parser three times as fast, or _UNDECIDED where it may have passed over something.
+
+    It keeps the last of two equal keys; then the document written again has fewer colons than it had, since
+    each pair has one and a colon inside a string stays one, unless it was spelled as an escape.
+    """
+    try:
+        tree = cast("object", msgspec.json.decode(data))
+        again = msgspec.json.encode(tree)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return _UNDECIDED
+    escaped = b"\\u003a" in data or b"\\u003A" in data
+    return _UNDECIDED if escaped or data.count(b":") != again.count(b":") else tree
+
+
+def _parse_slowly(data: bytes) -> object:
     try:
         text = data.decode()
         tree = cast("object", json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite))
@@ -34,7 +60,7 @@ def parse(data: bytes) -> object:
     except ValueError as error:
         raise InvalidJson(f"The body is not JSON that can be read: {error}.") from None
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
-        _refuse_depth(tree, MAX_DEPTH)
+        _refuse_depth(tree)
     if b"\\u" in data and _has_half_surrogate(tree):
         raise InvalidJson("The body holds half of a surrogate pair (\\ud800 to \\udfff).")
     return tree
@@ -84,14 +110,19 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _refuse_depth(tree: Any, left: int) -> None:  # noqa: ANN401 any JSON value
-    if not isinstance(tree, dict | list):
-        return
-    if left == 0:
+def _refuse_depth(tree: object) -> None:
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        # Most values are texts: leaving them out here halves the time of a large upload's check.
+        level = [inner for item in level for inner in _inside(item) if type(inner) is not str]
+    if any(isinstance(item, dict | list) for item in level):
         raise InvalidJson(f"The body is nested deeper than {MAX_DEPTH} levels.")
-    for item in cast("dict[str, object]", tree).values() if isinstance(tree, dict) else cast("list[object]", tree):
-        if isinstance(item, dict | list):
-            _refuse_depth(item, left - 1)
+
+
+def _inside(item: object) -> Iterable[object]:
+    if type(item) is dict:
+        return cast("dict[str, object]", item).values()
+    return cast("list[object]", item) if type(item) is list else ()
 
 
 def _has_half_surrogate(tree: object) -> bool:

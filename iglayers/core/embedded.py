@@ -139,20 +139,20 @@ class EmbeddedPostgres:
 
     def _bring_up(self) -> None:
         begun = time.monotonic()
-        launched = False
+        launches = 0
         while time.monotonic() < begun + _START_TIMEOUT_S:
             state = self._state()
             if state is _State.READY:
                 return
             if state is _State.BUSY:
-                if time.monotonic() > begun + _ORPHANS_AFTER_S:
+                if launches == 0 and time.monotonic() > begun + _ORPHANS_AFTER_S:
                     self._end_orphans()
                 time.sleep(0.01)
-            elif launched:
-                raise EmbeddedPostgresError(f"PostgreSQL did not come up. {self._log_tail()}")
-            else:
+            elif launches < 2:  # the second for one that was killed while it started
                 self._launch()
-                launched = True
+                launches += 1
+            else:
+                raise EmbeddedPostgresError(f"PostgreSQL did not come up. {self._log_tail()}")
         raise EmbeddedPostgresError(
             f"PostgreSQL was not ready after {_START_TIMEOUT_S:.0f} s. {self._log_tail()}"
         )

@@ -136,6 +136,17 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_feed ON events (workspace_id, tx, id);
 
+-- The one way an event comes to be: in the transaction of the change that it tells of, while the row of the
+-- object it is about is locked, so that the sequence grows for each object.
+CREATE FUNCTION record_event(
+    event_id uuid, of_workspace uuid, event_type text, moment timestamptz,
+    of_client uuid, of_campaign uuid, of_contact uuid, event_data json
+) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
+    VALUES (event_id, of_workspace, event_type, moment, nextval('event_sequence'),
+            of_client, of_campaign, of_contact, event_data)
+$$;
+
 CREATE TABLE webhook_endpoints (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspaces,
@@ -189,6 +200,13 @@ CREATE INDEX delivery_attempts_by_delivery ON delivery_attempts (workspace_id, d
 -- The smallest UUIDv7 of a moment.
 CREATE FUNCTION uuid7_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
     SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
+$$;
+
+-- A UUIDv7 of this moment, for events that a statement makes many of.
+CREATE FUNCTION event_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+        || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14, 3)
+        || substr(replace(gen_random_uuid()::text, '-', ''), 17, 16))::uuid
 $$;
 
 -- Make the monthly partitions of the event tables from this month on; safe to call again.
@@ -389,6 +407,17 @@ CREATE TABLE campaign_steps (
     PRIMARY KEY (campaign_id, step, variant)
 );
 CREATE INDEX campaign_steps_by_template ON campaign_steps (template_id);
+
+-- The first step's template and the follow-ups as a list, as the API shows them.
+CREATE FUNCTION campaign_texts(of_workspace uuid, of_campaign uuid)
+RETURNS TABLE (message_template_id uuid, follow_ups jsonb) LANGUAGE sql STABLE AS $$
+    SELECT (array_agg(template_id) FILTER (WHERE step = 0))[1],
+           coalesce(jsonb_agg(jsonb_build_object(
+               'messageTemplateId', 'tpl_' || replace(template_id::text, '-', ''), 'delayHours', delay_hours)
+               ORDER BY step) FILTER (WHERE step > 0), '[]')
+    FROM campaign_steps
+    WHERE workspace_id = of_workspace AND campaign_id = of_campaign AND variant = 0
+$$;
 
 CREATE TABLE targets (
     id uuid PRIMARY KEY,

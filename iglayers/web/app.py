@@ -9,11 +9,33 @@ from litestar.types import ASGIApp
 from iglayers.accounts import api as accounts
 from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.request import ApiRequest, Services
+from iglayers.campaigns import api as campaigns
+from iglayers.campaigns import api_targets as targets
 from iglayers.clients import api as clients
+from iglayers.contacts import api as contacts
+from iglayers.events import api as events
+from iglayers.replies import api as replies
+from iglayers.reports import api as reports
+from iglayers.senders import api as senders
+from iglayers.senders.transports import build
+from iglayers.sending import api as sending
+from iglayers.templates import api as templates
 from iglayers.web import health, problems
 from iglayers.web.authentication import Authentication, RequestId
 
-ROUTES = [*accounts.ROUTES, *clients.ROUTES]
+ROUTES = [
+    *accounts.ROUTES,
+    *events.ROUTES,
+    *clients.ROUTES,
+    *contacts.ROUTES,
+    *templates.ROUTES,
+    *senders.ROUTES,
+    *campaigns.ROUTES,
+    *targets.ROUTES,
+    *sending.ROUTES,
+    *replies.ROUTES,
+    *reports.ROUTES,
+]
 
 
 def create(services: Services) -> ASGIApp:
@@ -22,6 +44,7 @@ def create(services: Services) -> ASGIApp:
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncGenerator[None, None]:
         app.state.services = services
+        app.state.transports = build(services)
         app.state.keyring = Keyring(services.db, services.settings)
         yield
 

@@ -1,0 +1,86 @@
+# Few verbs. `make` alone lists them.
+#   make test ARGS="tests/campaigns -x"    one part of the tests
+#   make demo EXIT=1                       ends the demo by itself
+#   make setup PYTHON=python3.12           another Python than the first that fits
+
+PYTHON ?=
+ARGS ?=
+EXIT ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TREES := $(wildcard iglayers tests examples benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix serve bench lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: $(INSTALLED) ## make .venv and install everything, pinned and checked by hash
+
+# The interpreter is tried, not only looked for: a version manager leaves commands that do not run.
+# Without ensurepip (Debian without python3-venv) the system's pip, 22.3 or newer, fills the environment.
+$(INSTALLED): constraints.txt pyproject.toml
+	@set -e; \
+	fits() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }; \
+	if ! fits $(BIN)/python || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	    found=; \
+	    for name in $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python3.14); do \
+	        if fits "$$name"; then found=$$name; break; fi; \
+	    done; \
+	    if [ -z "$$found" ]; then \
+	        echo "IG Layers needs Python 3.11 or newer; none of these is it: $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python3.14)." >&2; \
+	        echo "Install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.13)," >&2; \
+	        echo "or name it: make setup PYTHON=/path/to/python3" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$("$$found" --version)"; \
+	    if "$$found" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+	        "$$found" -m venv --clear $(VENV); \
+	    elif "$$found" -c 'import venv, pip; assert tuple(map(int, pip.__version__.split(".")[:2])) >= (22, 3)' >/dev/null 2>&1; then \
+	        "$$found" -m venv --clear --without-pip $(VENV); \
+	        "$$found" -m pip --disable-pip-version-check --python $(BIN)/python install --quiet --require-hashes --only-binary :all: -r constraints.txt; \
+	    else \
+	        echo "This Python cannot make a virtual environment: its ensurepip is missing, and it has no pip of its own." >&2; \
+	        echo "On Debian and Ubuntu: apt install python3-venv (or python3-pip). Then again: make setup" >&2; \
+	        exit 1; \
+	    fi; \
+	fi
+	@echo "Installing what constraints.txt names (about a minute, once)"
+	@$(PIP) install --quiet --require-hashes -r constraints.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## a whole campaign on a throw-away installation (EXIT=1: end afterwards)
+	@EXIT=$(EXIT) $(BIN)/python examples/demo.py
+
+test: setup ## the tests (ARGS="tests/campaigns -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## formatting, lint, types, import order, house rules
+	$(BIN)/ruff format --check $(TREES)
+	$(BIN)/ruff check $(TREES)
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/house
+
+fix: setup ## format, and repair what can be repaired
+	$(BIN)/ruff format $(TREES)
+	$(BIN)/ruff check --fix $(TREES)
+
+serve: setup ## database, API, dashboard and worker on this machine, until Ctrl-C
+	@$(BIN)/iglayers serve
+
+bench: setup ## every benchmark in turn
+	@set -e; for file in benchmarks/*.py; do \
+	    [ -e "$$file" ] || { echo "no benchmarks yet"; break; }; \
+	    echo "== $$file"; $(BIN)/python "$$file"; \
+	done
+
+lock: setup ## constraints.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
+	@$(BIN)/pip-compile pyproject.toml --output-file constraints.txt $(if $(UPGRADE),--upgrade) --quiet \
+	    --generate-hashes --all-extras --all-build-deps --allow-unsafe --strip-extras \
+	    --no-header --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links

@@ -1,0 +1,316 @@
+"""Verbs of campaigns: create, change, start, pause, resume, cancel, delete."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from iglayers.accounts import actions as accounts
+from iglayers.accounts import queries as account_queries
+from iglayers.accounts.model import Caller
+from iglayers.campaigns import queries
+from iglayers.campaigns.model import (
+    FOLLOWS,
+    Campaign,
+    CampaignNotFound,
+    CampaignState,
+    FollowUp,
+    PreflightFailed,
+    event_data,
+)
+from iglayers.campaigns.queries import Step
+from iglayers.clients import queries as client_queries
+from iglayers.clients.model import ClientNotFound
+from iglayers.core.db import Connection, Database
+from iglayers.core.errors import Conflict, Invalid, InvalidState
+from iglayers.core.fields import line, metadata
+from iglayers.core.ids import CampaignId, ClientId, SenderId, TemplateId
+from iglayers.events import queries as event_queries
+from iglayers.events.model import EventType, NewEvent
+from iglayers.messages.schedule import Schedule, check
+from iglayers.senders.model import InstagramChallengeDetected, SenderNotAvailable, SenderNotFound
+from iglayers.targets import queries_lifecycle as target_queries
+from iglayers.templates import queries as template_queries
+from iglayers.templates.model import TemplateNotFound
+from iglayers.usage import queries as usage_queries
+from iglayers.usage.model import UsageLimitExceeded, month_of
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+MissingVariable = Literal["skip", "fail_preflight"]
+ROUTES = ("sandbox", "window", "human_agent", "comment", "partnership", "assisted")
+MAX_FOLLOW_UPS = 5
+MAX_DELAY_HOURS = 24 * 90
+
+
+class NewCampaign(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    client_id: ClientId
+    name: str
+    message_template_id: TemplateId
+    hourly_limit: Limit | None = None
+    daily_limit: Limit | None = None
+    metadata: dict[str, Any] = {}
+    sender_ids: list[SenderId] = []
+    routes: list[str] = []
+    schedule: Schedule | None = None
+    missing_variable: MissingVariable = "skip"
+    follow_ups: list[FollowUp] = []
+
+
+class CampaignChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    hourly_limit: Limit | None | msgspec.UnsetType = msgspec.UNSET
+    daily_limit: Limit | None | msgspec.UnsetType = msgspec.UNSET
+    sender_ids: list[SenderId] | msgspec.UnsetType = msgspec.UNSET
+    routes: list[str] | msgspec.UnsetType = msgspec.UNSET
+    schedule: Schedule | None | msgspec.UnsetType = msgspec.UNSET
+    missing_variable: MissingVariable | msgspec.UnsetType = msgspec.UNSET
+    message_template_id: TemplateId | msgspec.UnsetType = msgspec.UNSET
+    follow_ups: list[FollowUp] | msgspec.UnsetType = msgspec.UNSET
+
+
+# What may be changed when: names and notes always, pace until the end, texts only before the start.
+_ALWAYS = frozenset({"name", "metadata"})
+_BEFORE_START = frozenset({"message_template_id", "follow_ups"})
+_ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
+
+
+async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign:
+    """A draft; creating never sends."""
+    client = await client_queries.by_id(conn, caller.workspace_id, new.client_id, only=caller.client_id)
+    if client is None:
+        raise ClientNotFound("clientId names no client.", param="clientId")
+    if client.archived_at is not None:
+        raise InvalidState("The client is archived.", param="clientId")
+    now = caller.now
+    campaign = Campaign(
+        id=CampaignId.new(), client_id=new.client_id, name=line(new.name, "name"), state=CampaignState.DRAFT,
+        message_template_id=new.message_template_id, follow_ups=new.follow_ups, hourly_limit=new.hourly_limit,
+        daily_limit=new.daily_limit, sender_ids=new.sender_ids, routes=new.routes, schedule=new.schedule,
+        missing_variable=new.missing_variable, metadata=metadata(new.metadata), blocked_reason=None,
+        limited_by=None, next_at=None, created_at=now, updated_at=now, started_at=None, completed_at=None,
+        cancelled_at=None, archived_at=None,
+    )  # fmt: skip
+    await _check(conn, caller, campaign)
+    await queries.insert(conn, campaign, workspace_id=caller.workspace_id)
+    await queries.replace_steps(conn, caller.workspace_id, campaign.id, _steps(campaign))
+    await _record(conn, caller, EventType.CAMPAIGN_CREATED, campaign)
+    await accounts.audit(conn, caller, "campaign.created", campaign.id, after=campaign)
+    return campaign
+
+
+async def change(conn: Connection, caller: Caller, campaign_id: CampaignId, wanted: CampaignChange) -> Campaign:
+    """Change what `wanted` names; limits and hours hold from the next send."""
+    before = await _locked(conn, caller, campaign_id)
+    fields = {name: item for name, item in msgspec.structs.asdict(wanted).items() if item is not msgspec.UNSET}
+    _refuse_late(before, set(fields))
+    if "name" in fields:
+        fields["name"] = line(fields["name"], "name")
+    if "metadata" in fields:
+        fields["metadata"] = metadata(fields["metadata"])
+    campaign = msgspec.structs.replace(before, **fields, updated_at=caller.now)
+    await _check(conn, caller, campaign)
+    await queries.change(conn, campaign, workspace_id=caller.workspace_id)
+    if _BEFORE_START & set(fields):
+        await queries.replace_steps(conn, caller.workspace_id, campaign_id, _steps(campaign))
+    old, new = accounts.changed(before, campaign)
+    await accounts.audit(conn, caller, "campaign.changed", campaign_id, before=old, after=new)
+    return campaign
+
+
+def _refuse_late(campaign: Campaign, names: set[str]) -> None:
+    late = names - _ALWAYS if campaign.state in _ENDED else set[str]()
+    if campaign.state is not CampaignState.DRAFT:
+        late |= names & _BEFORE_START
+    if late:
+        name = min(late)
+        raise InvalidState(f"{name} cannot be changed while the campaign is {campaign.state.value}.", param=name)
+
+
+async def _check(conn: Connection, caller: Caller, campaign: Campaign) -> None:
+    """Refuse what names nothing or can never work."""
+    if campaign.schedule is not None:
+        check(campaign.schedule)
+    for index, route in enumerate(campaign.routes):
+        if route not in ROUTES:
+            raise Invalid(f"routes[{index}] must be one of {', '.join(ROUTES)}.", param=f"routes[{index}]")
+    if missing := await queries.missing_senders(
+        conn, caller.workspace_id, client_id=campaign.client_id, sender_ids=campaign.sender_ids
+    ):
+        index = campaign.sender_ids.index(missing[0])
+        raise SenderNotFound(
+            f"senderIds[{index}] names no sender that serves this client.", param=f"senderIds[{index}]"
+        )
+    if len(campaign.follow_ups) > MAX_FOLLOW_UPS:
+        raise Invalid(f"followUps has {len(campaign.follow_ups)} entries; 5 are allowed.", param="followUps")
+    for index, follow_up in enumerate(campaign.follow_ups):
+        if not 1 <= follow_up.delay_hours <= MAX_DELAY_HOURS:
+            at = f"followUps[{index}].delayHours"
+            raise Invalid(f"{at} must be from 1 to {MAX_DELAY_HOURS}.", param=at)
+    for step in _steps(campaign):
+        template = await template_queries.by_id(conn, caller.workspace_id, step.template_id)
+        if template is None or (template.archived_at is not None and campaign.state is CampaignState.DRAFT):
+            at = f"followUps[{step.step - 1}].messageTemplateId" if step.step else "messageTemplateId"
+            raise TemplateNotFound(f"{at} names no message template.", param=at)
+
+
+def _steps(campaign: Campaign) -> list[Step]:
+    texts = [(campaign.message_template_id, 0)]
+    texts += [(each.message_template_id, each.delay_hours) for each in campaign.follow_ups]
+    return [
+        Step(step=number, variant=0, template_id=template_id, weight=1, delay_hours=hours, body=None)
+        for number, (template_id, hours) in enumerate(texts)
+    ]
+
+
+async def start(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """Begin to send. Refused with the blocker's own code; starting a running campaign changes nothing."""
+    campaign = await _locked(conn, caller, campaign_id)
+    if campaign.state is CampaignState.RUNNING:
+        return campaign
+    if campaign.state is not CampaignState.DRAFT:
+        raise InvalidState(f"A {campaign.state.value} campaign cannot be started; resume it if it is paused.")
+    if not await queries.has_anything_due(conn, caller.workspace_id, campaign_id):
+        raise InvalidState("The campaign has no targets.", remedy="Upload targets first.")
+    await _refuse_without_sender(conn, caller, campaign)
+    await _refuse_used_up(conn, caller)
+    await queries.freeze_steps(conn, caller.workspace_id, campaign_id)
+    if campaign.missing_variable == "fail_preflight":
+        await _refuse_gaps(conn, caller, campaign)
+    return await _enter(conn, caller, campaign, CampaignState.RUNNING, EventType.CAMPAIGN_STARTED)
+
+
+async def _refuse_without_sender(conn: Connection, caller: Caller, campaign: Campaign) -> None:
+    serving = await queries.serving(
+        conn, caller.workspace_id, client_id=campaign.client_id, sender_ids=campaign.sender_ids
+    )
+    if serving.active:
+        return
+    if serving.challenged and not serving.others:
+        raise InstagramChallengeDetected("Every sender of this campaign waits for a person to answer a challenge.")
+    raise SenderNotAvailable("No active sender serves this campaign.")
+
+
+async def _refuse_used_up(conn: Connection, caller: Caller) -> None:
+    workspace = await account_queries.workspace(conn, caller.workspace_id)
+    if workspace is None or workspace.monthly_limit is None:
+        return
+    month = month_of(caller.now, workspace.timezone)
+    if await usage_queries.sent_in(conn, caller.workspace_id, month) >= workspace.monthly_limit:
+        raise UsageLimitExceeded(
+            f"The {workspace.monthly_limit} messages of {month:%B %Y} are used up.",
+            remedy="Raise monthlyLimit, or start next month.",
+        )
+
+
+async def _refuse_gaps(conn: Connection, caller: Caller, campaign: Campaign) -> None:
+    steps = await queries.steps(conn, caller.workspace_id, campaign.id)
+    gaps = await target_queries.count_missing_variables(
+        conn, caller.workspace_id, campaign.id, bodies=[step.body or "" for step in steps]
+    )
+    if gaps:
+        listed = ", ".join(f"{name} ({count} targets)" for name, count in sorted(gaps.items()))
+        raise PreflightFailed(f"Variables without a value or a fallback: {listed}.")
+
+
+async def pause(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """No message of this campaign begins after the commit; one that has begun settles as usual."""
+    campaign = await _locked(conn, caller, campaign_id)
+    if campaign.state is CampaignState.PAUSED:
+        return campaign
+    _refuse_leap(campaign, CampaignState.PAUSED, "paused")
+    return await _enter(conn, caller, campaign, CampaignState.PAUSED, EventType.CAMPAIGN_PAUSED)
+
+
+async def resume(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """Go on where it stopped; a completed campaign goes on if anybody was added."""
+    campaign = await _locked(conn, caller, campaign_id)
+    if campaign.state is CampaignState.RUNNING:
+        return campaign
+    if campaign.state is CampaignState.DRAFT:
+        raise InvalidState("A draft is started, not resumed.", remedy="Call /start.")
+    _refuse_leap(campaign, CampaignState.RUNNING, "resumed")
+    if campaign.state is CampaignState.COMPLETED and not await queries.has_anything_due(
+        conn, caller.workspace_id, campaign_id
+    ):
+        raise InvalidState("The campaign is completed and nobody is left to write to.", remedy="Add targets first.")
+    return await _enter(conn, caller, campaign, CampaignState.RUNNING, EventType.CAMPAIGN_RESUMED)
+
+
+async def cancel(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """End it for good: whoever was not written to is cancelled; what has begun settles as usual."""
+    if not await queries.lock_alone(conn, caller.workspace_id, campaign_id, only=caller.client_id):
+        raise CampaignNotFound("There is no such campaign.")
+    campaign = await _read(conn, caller, campaign_id)
+    if campaign.state is CampaignState.CANCELLED:
+        return campaign
+    _refuse_leap(campaign, CampaignState.CANCELLED, "cancelled")
+    await target_queries.cancel_open(conn, caller.workspace_id, campaign_id, at=caller.now)
+    return await _enter(conn, caller, campaign, CampaignState.CANCELLED, EventType.CAMPAIGN_CANCELLED)
+
+
+async def delete(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """Delete a campaign that wrote to nobody; archive one that did, for the ledger stays."""
+    if not await queries.lock_alone(conn, caller.workspace_id, campaign_id, only=caller.client_id):
+        raise CampaignNotFound("There is no such campaign.")
+    campaign = await _read(conn, caller, campaign_id)
+    if campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED):
+        raise InvalidState(f"A {campaign.state.value} campaign cannot be deleted.", remedy="Cancel it first.")
+    if await queries.has_messages(conn, caller.workspace_id, campaign_id):
+        await queries.archive(conn, caller.workspace_id, campaign_id, at=caller.now)
+    else:
+        await queries.delete(conn, caller.workspace_id, campaign_id)
+    await accounts.audit(conn, caller, "campaign.deleted", campaign_id, before=campaign)
+    return msgspec.structs.replace(campaign, archived_at=caller.now)
+
+
+async def archive_client(conn: Connection, caller: Caller, client_id: ClientId) -> None:
+    """Take a client out of lists; refused while a campaign of it runs."""
+    client = await client_queries.lock(conn, caller.workspace_id, client_id, only=caller.client_id)
+    if client is None:
+        raise ClientNotFound("There is no such client.")
+    running = await queries.running_of_client(conn, caller.workspace_id, client_id)
+    if running is not None:
+        raise Conflict(f"The campaign {running} of this client is running.", remedy="Pause or cancel it first.")
+    await client_queries.archive(conn, caller.workspace_id, client_id, at=caller.now)
+    await accounts.audit(conn, caller, "client.archived", client_id)
+
+
+async def wake(db: Database, campaign_id: CampaignId) -> None:
+    """Have a worker look at a campaign now, after the change that it should see has committed."""
+    async with db.connection() as conn:
+        await queries.wake(conn, campaign_id)
+
+
+def _refuse_leap(campaign: Campaign, state: CampaignState, verb: str) -> None:
+    if state not in FOLLOWS[campaign.state]:
+        raise InvalidState(f"A {campaign.state.value} campaign cannot be {verb}.")
+
+
+async def _enter(
+    conn: Connection, caller: Caller, campaign: Campaign, state: CampaignState, event: EventType
+) -> Campaign:
+    await queries.set_state(conn, caller.workspace_id, campaign.id, state=state, at=caller.now)
+    entered = await _read(conn, caller, campaign.id)
+    await _record(conn, caller, event, entered)
+    await accounts.audit(conn, caller, event.value, campaign.id)
+    return entered
+
+
+async def _record(conn: Connection, caller: Caller, event: EventType, campaign: Campaign) -> None:
+    await event_queries.record(conn, NewEvent(
+        type=event, workspace_id=caller.workspace_id, at=caller.now, client_id=campaign.client_id,
+        campaign_id=campaign.id, data={"campaign": event_data(campaign)},
+    ))  # fmt: skip
+
+
+async def _locked(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    if not await queries.lock(conn, caller.workspace_id, campaign_id, only=caller.client_id):
+        raise CampaignNotFound("There is no such campaign.")
+    return await _read(conn, caller, campaign_id)
+
+
+async def _read(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    campaign = await queries.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id)
+    if campaign is None:
+        raise CampaignNotFound("There is no such campaign.")
+    return campaign

@@ -1,0 +1,201 @@
+"""The only SQL on contacts and suppressions."""
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from iglayers.contacts.model import ContactRow, Suppression
+from iglayers.contacts.usernames import handle_hash
+from iglayers.core.db import Connection, execute, rows, stream
+from iglayers.core.ids import ClientId, ContactId, SuppressionId, WorkspaceId
+
+
+class NewSuppression(msgspec.Struct, frozen=True, kw_only=True):
+    """A suppression to be written."""
+
+    id: UUID
+    contact_id: ContactId
+    client_id: ClientId | None
+    reason: str
+    expires_at: datetime | None
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What a suppression became: a repeat keeps its id."""
+
+    id: SuppressionId
+    contact_id: ContactId
+    client_id: ClientId | None
+    username: str | None
+    reason: str
+    source: str
+    expires_at: datetime | None
+    created_at: datetime
+    is_new: bool
+
+
+async def upsert_many(
+    conn: Connection,
+    workspace_id: WorkspaceId,
+    *,
+    ids: list[UUID],
+    hashes: list[bytes],
+    usernames: list[str],
+    now: datetime,
+) -> list[ContactRow]:
+    """The contacts of these handles, in the order given; unknown ones are inserted. At most 10,000 at a time."""
+    made = await conn.fetch("""
+        INSERT INTO contacts (id, workspace_id, handle_hash, username, created_at)
+        SELECT id, $1, handle_hash, username, $5
+        FROM unnest($2::uuid[], $3::bytea[], $4::text[]) AS asked (id, handle_hash, username)
+        -- Everybody inserts in one order, so that two uploads of the same people wait and never deadlock.
+        ORDER BY handle_hash
+        ON CONFLICT (workspace_id, handle_hash) DO NOTHING
+        RETURNING id, handle_hash, username
+    """, workspace_id, ids, hashes, usernames, now)  # fmt: skip
+    known = {each[1]: ContactRow(ContactId(each[0]), each[1], each[2]) for each in made}
+    # A statement of its own: only a new snapshot sees what another upload committed while this one waited.
+    if left := [digest for digest in hashes if digest not in known]:
+        known |= {each.handle_hash: each for each in await by_hashes(conn, workspace_id, left)}
+    return [known[digest] for digest in hashes]
+
+
+async def by_hashes(conn: Connection, workspace_id: WorkspaceId, hashes: Sequence[bytes]) -> list[ContactRow]:
+    """The known ones of these handles, in no order; a merge leaves one step to follow, never two."""
+    found = await conn.fetch("""
+        SELECT coalesce(kept.id, asked.id) AS id, asked.handle_hash,
+               CASE WHEN kept.id IS NULL THEN asked.username ELSE kept.username END AS username
+        FROM contacts asked
+        LEFT JOIN contacts kept ON kept.workspace_id = $1 AND kept.id = asked.merged_into
+        WHERE asked.workspace_id = $1 AND asked.handle_hash = ANY($2::bytea[])
+    """, workspace_id, list(hashes))  # fmt: skip
+    return [ContactRow(ContactId(each[0]), each[1], each[2]) for each in found]
+
+
+async def by_hash(conn: Connection, workspace_id: WorkspaceId, digest: bytes) -> ContactRow | None:
+    """The person behind one handle."""
+    found = await by_hashes(conn, workspace_id, [digest])
+    return found[0] if found else None
+
+
+async def by_username(
+    conn: Connection, workspace_id: WorkspaceId, username: str, *, pepper: bytes
+) -> ContactRow | None:
+    """The person behind one canonical username; also an erased one, whose hash is kept."""
+    return await by_hash(conn, workspace_id, handle_hash(pepper, username))
+
+
+async def lock(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId]) -> None:
+    """Hold these people until the transaction ends, in the order of every bulk statement."""
+    await execute(conn, """
+        SELECT id
+        FROM contacts
+        WHERE workspace_id = $1 AND id = ANY($2::uuid[])
+        ORDER BY handle_hash
+        FOR NO KEY UPDATE
+    """, workspace_id, list(contact_ids))  # fmt: skip
+
+
+async def suppressed_among(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId | UUID],
+    client_id: ClientId | None, now: datetime,
+) -> set[UUID]:  # fmt: skip
+    """Who of these must not be written to for this client at `now`, the workspace's time."""
+    found = await conn.fetch("""
+        SELECT contact_id
+        FROM suppressions
+        WHERE workspace_id = $1 AND contact_id = ANY($2::uuid[])
+          AND (client_id IS NULL OR client_id = $3)
+          AND (expires_at IS NULL OR expires_at > $4)
+    """, workspace_id, list(contact_ids), client_id, now)  # fmt: skip
+    return {each[0] for each in found}
+
+
+async def suppress(
+    conn: Connection, workspace_id: WorkspaceId, new: Sequence[NewSuppression], *, source: str, now: datetime
+) -> list[Written]:
+    """Write suppressions of people who are locked, each person and client once; a repeat changes the old row."""
+    return await rows(conn, Written, """
+        WITH written AS (
+            INSERT INTO suppressions AS old
+                (id, workspace_id, contact_id, client_id, reason, source, expires_at, created_at)
+            SELECT id, $1, contact_id, client_id, reason, $7, expires_at, $8
+            FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
+                 AS asked (id, contact_id, client_id, reason, expires_at)
+            ON CONFLICT (workspace_id, contact_id, client_id) DO UPDATE SET
+                -- What the person asked for is not weakened by a list.
+                (reason, source, expires_at) = (
+                    SELECT CASE WHEN stays THEN old.reason ELSE excluded.reason END,
+                           CASE WHEN stays THEN old.source ELSE excluded.source END,
+                           CASE WHEN stays THEN old.expires_at ELSE excluded.expires_at END
+                    FROM (SELECT old.source = 'erasure'
+                              OR (old.source = 'opt_out' AND excluded.source IN ('manual', 'import')) AS stays) AS rule
+                )
+            RETURNING id, contact_id, client_id, reason, source, expires_at, created_at
+        )
+        SELECT w.id, w.contact_id, w.client_id, c.username, w.reason, w.source, w.expires_at, w.created_at,
+               w.id = ANY($2::uuid[]) AS is_new
+        FROM written w
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = w.contact_id
+    """, workspace_id, [each.id for each in new], [each.contact_id for each in new],
+        [each.client_id for each in new], [each.reason for each in new],
+        [each.expires_at for each in new], source, now)  # fmt: skip
+
+
+async def of_contact(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> list[Suppression]:
+    """All suppressions of one person, expired ones too."""
+    return await rows(conn, Suppression, """
+        SELECT s.id, c.username, s.client_id, s.reason, s.source, s.expires_at, s.created_at
+        FROM suppressions s
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = s.contact_id
+        WHERE s.workspace_id = $1 AND s.contact_id = $2
+    """, workspace_id, contact_id)  # fmt: skip
+
+
+async def delete(conn: Connection, workspace_id: WorkspaceId, suppression_id: SuppressionId) -> None:
+    """Lift one suppression."""
+    await execute(conn, "DELETE FROM suppressions WHERE workspace_id = $1 AND id = $2", workspace_id, suppression_id)
+
+
+async def page(  # noqa: PLR0913 the filters of a list
+    conn: Connection,
+    workspace_id: WorkspaceId,
+    *,
+    client_id: ClientId | None,
+    contact_id: ContactId | None,
+    now: datetime,
+    before: SuppressionId | None,
+    limit: int,
+) -> list[Suppression]:
+    """Suppressions in force, newest first."""
+    return await rows(conn, Suppression, """
+        SELECT s.id, c.username, s.client_id, s.reason, s.source, s.expires_at, s.created_at
+        FROM suppressions s
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = s.contact_id
+        WHERE s.workspace_id = $1
+          AND ($2::uuid IS NULL OR s.client_id = $2)
+          AND ($3::uuid IS NULL OR s.contact_id = $3)
+          AND (s.expires_at IS NULL OR s.expires_at > $4)
+          AND ($5::uuid IS NULL OR s.id < $5)
+        ORDER BY s.id DESC
+        LIMIT $6
+    """, workspace_id, client_id, contact_id, now, before, limit)  # fmt: skip
+
+
+def every(
+    conn: Connection, workspace_id: WorkspaceId, *, client_id: ClientId | None, contact_id: ContactId | None,
+    now: datetime,
+) -> AsyncGenerator[Suppression, None]:  # fmt: skip
+    """All suppressions in force of people who have a name, newest first, one by one; needs a transaction."""
+    return stream(conn, Suppression, """
+        SELECT s.id, c.username, s.client_id, s.reason, s.source, s.expires_at, s.created_at
+        FROM suppressions s
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = s.contact_id
+        WHERE s.workspace_id = $1 AND c.username IS NOT NULL
+          AND ($2::uuid IS NULL OR s.client_id = $2)
+          AND ($3::uuid IS NULL OR s.contact_id = $3)
+          AND (s.expires_at IS NULL OR s.expires_at > $4)
+        ORDER BY s.id DESC
+    """, workspace_id, client_id, contact_id, now)  # fmt: skip

@@ -1,0 +1,66 @@
+"""The only SQL on events. The engine and the upload write theirs through `record_event` or `record_many`."""
+
+from uuid import UUID
+
+from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.ids import ClientId, EventId, WorkspaceId
+from iglayers.core.wire import json_bytes
+from iglayers.events.model import Event, EventType, NewEvent
+
+
+async def record(conn: Connection, event: NewEvent) -> EventId:
+    """Write an event in the transaction of its change, while the row it is about is locked."""
+    event_id = EventId.new()
+    await execute(
+        conn,
+        "SELECT record_event($1, $2, $3, $4, $5, $6, $7, $8)",
+        event_id, event.workspace_id, event.type, event.at, event.client_id, event.campaign_id, event.contact_id,
+        json_bytes(event.data),
+    )  # fmt: skip
+    return event_id
+
+
+async def record_many(
+    conn: Connection, first: NewEvent, *, ids: list[UUID], contact_ids: list[UUID], data: list[bytes]
+) -> None:
+    """Thousands of events of `first`'s type, moment and campaign in one statement; ids in the order of the sequence."""
+    await execute(conn, """
+        INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
+        SELECT each.id, $1, $2, $3, nextval('event_sequence'), $4, $5, each.contact_id, each.data::json
+        FROM unnest($6::uuid[], $7::uuid[], $8::text[]) AS each (id, contact_id, data)
+    """, first.workspace_id, first.type, first.at, first.client_id, first.campaign_id, ids, contact_ids,
+        [item.decode() for item in data])  # fmt: skip
+
+
+async def feed(
+    conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, types: list[EventType] | None,
+    after: EventId | None, limit: int,
+) -> list[Event]:  # fmt: skip
+    """Events in the order of their commits, oldest first.
+
+    Only events of transactions older than every running one: what commits later comes later in the order, so a
+    reader that goes on from the last id never passes over one.
+    """
+    return await rows(conn, Event, """
+        SELECT e.id, e.type, e.created_at, e.workspace_id, e.sequence, e.data
+        FROM events e
+        WHERE e.workspace_id = $1
+          AND e.tx < pg_snapshot_xmin(pg_current_snapshot())
+          AND ($2::uuid IS NULL OR e.client_id = $2)
+          AND ($3::text[] IS NULL OR e.type = ANY ($3))
+          AND ($4::uuid IS NULL OR (e.tx, e.id) > (
+              SELECT seen.tx, seen.id FROM events seen WHERE seen.workspace_id = $1 AND seen.id = $4))
+        ORDER BY e.tx, e.id
+        LIMIT $5
+    """, workspace_id, only, types, after, limit)  # fmt: skip
+
+
+async def by_id(
+    conn: Connection, workspace_id: WorkspaceId, event_id: EventId, *, only: ClientId | None
+) -> Event | None:
+    """One event."""
+    return await row(conn, Event, """
+        SELECT id, type, created_at, workspace_id, sequence, data
+        FROM events
+        WHERE workspace_id = $1 AND id = $2 AND ($3::uuid IS NULL OR client_id = $3)
+    """, workspace_id, event_id, only)  # fmt: skip

@@ -1,0 +1,63 @@
+"""Reads of the ledger, and the few writes that are not the engine's."""
+
+from typing import Any
+
+from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.ids import CampaignId, ClientId, MessageId, WorkspaceId
+from iglayers.messages.model import Message, MessageState
+
+
+async def page(  # noqa: PLR0913 the filters of a list
+    conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, campaign_id: CampaignId | None,
+    state: MessageState | None, before: MessageId | None, limit: int,
+) -> list[Message]:  # fmt: skip
+    """Messages, newest first."""
+    return await rows(conn, Message, """
+        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+               s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
+               m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
+        FROM messages m
+        JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
+        JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+        WHERE m.workspace_id = $1
+          AND ($2::uuid IS NULL OR m.client_id = $2)
+          AND ($3::uuid IS NULL OR m.campaign_id = $3)
+          AND ($4::text IS NULL OR m.state = $4)
+          AND ($5::uuid IS NULL OR m.id < $5)
+        ORDER BY m.id DESC
+        LIMIT $6
+    """, workspace_id, only, campaign_id, state, before, limit)  # fmt: skip
+
+
+async def by_id(
+    conn: Connection, workspace_id: WorkspaceId, message_id: MessageId, *, only: ClientId | None
+) -> Message | None:
+    """One message."""
+    return await row(conn, Message, """
+        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+               s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
+               m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
+        FROM messages m
+        JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
+        JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+        WHERE m.workspace_id = $1 AND m.id = $2 AND ($3::uuid IS NULL OR m.client_id = $3)
+    """, workspace_id, message_id, only)  # fmt: skip
+
+
+async def add_evidence(
+    conn: Connection, workspace_id: WorkspaceId, message_id: MessageId, *, evidence: dict[str, Any], provider_message_id: str
+) -> None:
+    """Something that shows what became of a message, also when it was settled before."""
+    await execute(conn, """
+        UPDATE messages
+        SET evidence = evidence || jsonb_build_array($3::jsonb),
+            provider_message_id = coalesce(provider_message_id, $4)
+        WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, message_id, evidence, provider_message_id)  # fmt: skip
+
+
+async def set_author(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId, *, author: str) -> None:
+    """Who resolved it."""
+    await execute(
+        conn, "UPDATE messages SET author = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, message_id, author
+    )

@@ -1,0 +1,173 @@
+"""What a reply changes, whether it came in by itself or a person logged it: one reply, one transaction."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from iglayers.accounts import actions as accounts
+from iglayers.accounts import queries as account_queries
+from iglayers.accounts.model import Caller
+from iglayers.contacts import actions as contact_actions
+from iglayers.contacts import queries as contacts
+from iglayers.contacts.model import ContactRow
+from iglayers.contacts.usernames import canonical, handle_hash
+from iglayers.core.clock import Moment
+from iglayers.core.db import Connection
+from iglayers.core.errors import Invalid, MissingField
+from iglayers.core.fields import text as clean
+from iglayers.core.ids import ClientId, ReplyId, SenderId, WorkspaceId, uuid7
+from iglayers.events import queries as events
+from iglayers.events.model import EventType, NewEvent
+from iglayers.replies import queries
+from iglayers.replies.model import Answered, Reply, event_data, reply_data
+from iglayers.replies.optout import is_opt_out
+from iglayers.senders import queries as senders
+from iglayers.senders.actions import canonical_username
+from iglayers.senders.model import Sender, SenderNotFound
+from iglayers.targets import queries_replies as targets
+
+MAX_TEXT = 10_000
+# A person's clock and ours differ; a reply from tomorrow is a typing error.
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class NewReply(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A reply that somebody read on Instagram and logs here."""
+
+    instagram_username: str
+    sender_username: str | None = None
+    sender_id: SenderId | None = None
+    text: str
+    received_at: Moment | None = None
+
+
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply that is to be recorded. `only`: the client of whoever logs it, whose messages alone it may answer."""
+
+    workspace_id: WorkspaceId
+    sender: Sender
+    contact: ContactRow
+    text: str
+    received_at: datetime
+    inbound_id: UUID | None = None
+    author: str | None = None
+    only: ClientId | None = None
+
+
+async def log_by_hand(conn: Connection, caller: Caller, new: NewReply, *, pepper: bytes) -> Reply:
+    """Record a reply that came to an account outside; it does all that one coming in by itself does."""
+    now = caller.now
+    sender = await _sender(conn, caller, new)
+    received_at = new.received_at or now
+    if received_at > now + CLOCKS_DIFFER:
+        raise Invalid("receivedAt is in the future.", param="receivedAt")
+    username = canonical(new.instagram_username)
+    reply = await record(
+        conn,
+        Incoming(
+            workspace_id=caller.workspace_id, sender=sender, text=clean(new.text, "text", most=MAX_TEXT),
+            contact=await known_contact(conn, caller.workspace_id, username, pepper=pepper, now=now),
+            received_at=min(received_at, now), author=caller.actor, only=caller.client_id,
+        ),
+        now=now,
+    )  # fmt: skip
+    assert reply is not None
+    shown = {"id": reply.id, "targetId": reply.target_id, "senderId": reply.sender_id}
+    await accounts.audit(conn, caller, "reply.logged", reply.id, after=shown)
+    return reply
+
+
+async def record(conn: Connection, incoming: Incoming, *, now: datetime) -> Reply | None:
+    """Match a reply to the newest message of its sender to its person, and do what follows; None if it was known.
+
+    Locks targets by id, then the contact. The wake-up is last: others who hold targets wait for that row.
+    """
+    answered = await queries.newest_message(
+        conn, incoming.workspace_id, sender_id=incoming.sender.id, contact_id=incoming.contact.id, only=incoming.only
+    )
+    stopped = await _mark(conn, incoming, answered, now=now)
+    await contacts.lock(conn, incoming.workspace_id, [incoming.contact.id])
+    reply = _reply(incoming, answered)
+    if not await queries.insert(
+        conn, reply, workspace_id=incoming.workspace_id, contact_id=incoming.contact.id, inbound_id=incoming.inbound_id
+    ):
+        return None
+    await _tell(conn, incoming, answered, reply, now=now)
+    if reply.opted_out:
+        await _opt_out(conn, incoming, reply, now=now)
+    if stopped:
+        await account_queries.wake(conn, incoming.workspace_id)
+    return reply
+
+
+async def known_contact(
+    conn: Connection, workspace_id: WorkspaceId, username: str, *, pepper: bytes, now: datetime
+) -> ContactRow:
+    """The person of this canonical username; somebody who was never written to becomes known by replying."""
+    found = await contacts.upsert_many(
+        conn, workspace_id, ids=[uuid7()], hashes=[handle_hash(pepper, username)], usernames=[username], now=now
+    )
+    return found[0]
+
+
+async def _sender(conn: Connection, caller: Caller, new: NewReply) -> Sender:
+    sender_id = new.sender_id
+    if (sender_id is None) is (new.sender_username is None):
+        if sender_id is None:
+            raise MissingField("senderUsername (or senderId) is required.", param="senderUsername")
+        raise Invalid("Give senderUsername or senderId, not both.", param="senderId")
+    if new.sender_username is not None:
+        username = canonical_username(new.sender_username, "senderUsername")
+        sender_id = await senders.id_of(conn, caller.workspace_id, username, only=caller.client_id)
+    sender = sender_id and await senders.by_id(conn, caller.workspace_id, sender_id, only=caller.client_id)
+    if not sender:
+        raise SenderNotFound("There is no such sender.", param="senderId" if new.sender_id else "senderUsername")
+    return sender
+
+
+async def _mark(conn: Connection, incoming: Incoming, answered: Answered | None, *, now: datetime) -> int:
+    """The answered target is replied, and nobody follows up on this person; the number of follow-ups stopped."""
+    workspace_id, target_id = incoming.workspace_id, answered and answered.target_id
+    held = await targets.lock_answered(conn, workspace_id, target_id=target_id, contact_id=incoming.contact.id)
+    stopped = await targets.stop_followups(conn, workspace_id, held, now=now)
+    if target_id is not None:
+        await targets.mark_replied(conn, workspace_id, target_id, at=incoming.received_at, now=now)
+    return stopped
+
+
+def _reply(incoming: Incoming, answered: Answered | None) -> Reply:
+    return Reply(
+        id=ReplyId.new(), instagram_username=incoming.contact.username, sender_id=incoming.sender.id,
+        sender_username=incoming.sender.username, client_id=answered.client_id if answered else incoming.only,
+        campaign_id=answered and answered.campaign_id, target_id=answered and answered.target_id,
+        message_id=answered and answered.message_id, text=incoming.text, opted_out=is_opt_out(incoming.text),
+        author=incoming.author, received_at=incoming.received_at,
+    )  # fmt: skip
+
+
+async def _tell(
+    conn: Connection, incoming: Incoming, answered: Answered | None, reply: Reply, *, now: datetime
+) -> None:
+    """`reply.received`; what somebody wrote whom nobody had written to is in the list of replies only."""
+    if answered is None:
+        return
+    context = await queries.context(conn, incoming.workspace_id, answered.message_id)
+    assert context is not None
+    await events.record(conn, NewEvent(
+        type=EventType.REPLY_RECEIVED, workspace_id=incoming.workspace_id, at=now, client_id=answered.client_id,
+        campaign_id=answered.campaign_id, contact_id=incoming.contact.id, data=event_data(context, reply),
+    ))  # fmt: skip
+
+
+async def _opt_out(conn: Connection, incoming: Incoming, reply: Reply, *, now: datetime) -> None:
+    """Nobody in the workspace writes to this person again, from this commit on."""
+    await contact_actions.suppress_contact(
+        conn, workspace_id=incoming.workspace_id, contact_id=incoming.contact.id, reason="asked by a reply",
+        source="opt_out", now=now,
+    )  # fmt: skip
+    data = {"instagramUsername": reply.instagram_username, "campaignId": reply.campaign_id} | reply_data(reply)
+    await events.record(conn, NewEvent(
+        type=EventType.CONTACT_OPTED_OUT, workspace_id=incoming.workspace_id, at=now, client_id=reply.client_id,
+        campaign_id=reply.campaign_id, contact_id=incoming.contact.id, data=data,
+    ))  # fmt: skip

@@ -1,0 +1,88 @@
+"""The only SQL on replies, and the reads that match them to what was written."""
+
+from uuid import UUID
+
+from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.ids import ClientId, ContactId, MessageId, ReplyId, SenderId, WorkspaceId
+from iglayers.replies.model import Answered, Context, Filters, Reply
+
+
+async def newest_message(
+    conn: Connection, workspace_id: WorkspaceId, *, sender_id: SenderId, contact_id: ContactId, only: ClientId | None
+) -> Answered | None:
+    """The newest message of this sender that may have reached this person; nothing is locked."""
+    return await row(conn, Answered, """
+        SELECT m.id AS message_id, m.target_id, m.campaign_id, c.client_id
+        FROM messages m
+        JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
+        WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.contact_id = $3 AND m.kind = 'step'
+          AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
+          AND ($4::uuid IS NULL OR c.client_id = $4)
+        ORDER BY m.begun_at DESC, m.id DESC
+        LIMIT 1
+    """, workspace_id, sender_id, contact_id, only)  # fmt: skip
+
+
+async def insert(
+    conn: Connection, reply: Reply, *, workspace_id: WorkspaceId, contact_id: ContactId, inbound_id: UUID | None
+) -> bool:
+    """A new reply; False when this fact was read before."""
+    return bool(await execute(conn, """
+        INSERT INTO replies (id, workspace_id, sender_id, contact_id, client_id, campaign_id, target_id, message_id,
+                             inbound_id, text, opted_out, author, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT (inbound_id) DO NOTHING
+    """, reply.id, workspace_id, reply.sender_id, contact_id, reply.client_id, reply.campaign_id, reply.target_id,
+        reply.message_id, inbound_id, reply.text, reply.opted_out, reply.author, reply.received_at))  # fmt: skip
+
+
+async def context(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId) -> Context | None:
+    """What an event about an answer to this message tells."""
+    return await row(conn, Context, """
+        SELECT c.id AS campaign_id, c.name AS campaign_name, c.client_id, c.state AS campaign_state, c.metadata,
+               t.id AS target_id, p.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+               t.category, t.follower_count, t.variables, t.state AS target_state,
+               m.id AS message_id, m.step, m.route, m.body AS message_text
+        FROM messages m
+        JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
+        JOIN targets t ON t.workspace_id = $1 AND t.id = m.target_id
+        JOIN contacts p ON p.workspace_id = $1 AND p.id = t.contact_id
+        WHERE m.workspace_id = $1 AND m.id = $2
+    """, workspace_id, message_id)  # fmt: skip
+
+
+async def by_id(
+    conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId, *, only: ClientId | None
+) -> Reply | None:
+    """One reply."""
+    return await row(conn, Reply, """
+        SELECT r.id, p.username AS instagram_username, r.sender_id, s.username AS sender_username, r.client_id,
+               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.author, r.received_at
+        FROM replies r
+        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
+        LEFT JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
+        WHERE r.workspace_id = $1 AND r.id = $2 AND ($3::uuid IS NULL OR r.client_id = $3)
+    """, workspace_id, reply_id, only)  # fmt: skip
+
+
+async def page(
+    conn: Connection, workspace_id: WorkspaceId, filters: Filters, *, before: ReplyId | None, limit: int
+) -> list[Reply]:
+    """Replies, newest first."""
+    return await rows(conn, Reply, """
+        SELECT r.id, p.username AS instagram_username, r.sender_id, s.username AS sender_username, r.client_id,
+               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.author, r.received_at
+        FROM replies r
+        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
+        LEFT JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
+        WHERE r.workspace_id = $1
+          AND ($2::uuid IS NULL OR r.client_id = $2)
+          AND ($3::uuid IS NULL OR r.campaign_id = $3)
+          AND ($4::uuid IS NULL OR r.target_id = $4)
+          AND ($5::uuid IS NULL OR r.sender_id = $5)
+          AND ($6::uuid IS NULL OR r.contact_id = $6)
+          AND ($7::uuid IS NULL OR r.id < $7)
+        ORDER BY r.id DESC
+        LIMIT $8
+    """, workspace_id, filters.only, filters.campaign_id, filters.target_id, filters.sender_id, filters.contact_id,
+        before, limit)  # fmt: skip

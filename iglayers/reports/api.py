@@ -1,0 +1,96 @@
+"""Routes that read across slices: the results of a campaign."""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import msgspec
+from litestar import Response, get
+
+from iglayers.accounts.request import ApiRequest, answer
+from iglayers.campaigns import queries as campaigns
+from iglayers.campaigns.model import Campaign, CampaignNotFound
+from iglayers.core import csv_text
+from iglayers.core.clock import Moment
+from iglayers.core.db import Connection
+from iglayers.core.errors import Invalid
+from iglayers.core.ids import CampaignId, TargetId
+from iglayers.core.wire import decode_special
+from iglayers.reports import queries
+from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
+from iglayers.reports.model import Filters, Results
+from iglayers.targets import queries as targets
+from iglayers.targets.model import states_named
+
+FORMATS = {"csv": csv_text.MEDIA_TYPE, "ndjson": "application/x-ndjson"}
+_UNFIT_FOR_A_FILE_NAME = re.compile(r"[^A-Za-z0-9]+")
+
+
+@get("/campaigns/{id:str}/results")
+async def show_results(request: ApiRequest) -> Response[bytes]:
+    campaign_id = request.path_id(CampaignId, CampaignNotFound)
+    shape = request.query_params.get("format", "json")
+    filters = Filters(states_named(request.query_params.get("status")), _updated_since(request))
+    if shape in FORMATS:
+        request.only_query("format", "status", "updatedSince")
+        return await _file(request, campaign_id, filters, shape)
+    if shape != "json":
+        raise Invalid("format must be json, csv or ndjson.", param="format")
+    request.only_query("format", "status", "updatedSince", "limit", "cursor")
+    return answer(await _page(request, campaign_id, filters))
+
+
+async def _page(request: ApiRequest, campaign_id: CampaignId, filters: Filters) -> Results:
+    caller, limit, before = request.caller, request.limit(), request.cursor(TargetId)
+    async with request.connection() as conn:
+        campaign = await _campaign(conn, request, campaign_id)
+        counts = await targets.counts(conn, caller.workspace_id, campaign_id)
+        found = await queries.page(
+            conn, caller.workspace_id, campaign_id, filters=filters, before=before, limit=limit + 1
+        )
+    data, has_more = found[:limit], len(found) > limit
+    return Results(
+        campaign=campaign, summary={state.value: number for state, number in counts.items()}, data=data,
+        has_more=has_more, next_cursor=str(data[-1].target_id) if has_more else None,
+    )  # fmt: skip
+
+
+async def _file(request: ApiRequest, campaign_id: CampaignId, filters: Filters, shape: str) -> Streamed:
+    async with request.connection() as conn:
+        campaign = await _campaign(conn, request, campaign_id)
+    written = as_csv if shape == "csv" else as_ndjson
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Chunks, None]:
+        async with request.services.db.transaction() as conn:
+            await queries.prefer_first_row(conn)
+            yield written(queries.every(conn, request.caller.workspace_id, campaign_id, filters=filters))
+
+    return Streamed(opened, media_type=FORMATS[shape], filename=f"{_file_name(campaign)}.{shape}")
+
+
+async def _campaign(conn: Connection, request: ApiRequest, campaign_id: CampaignId) -> Campaign:
+    caller = request.caller
+    campaign = await campaigns.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id)
+    if campaign is None:
+        raise CampaignNotFound("There is no such campaign.")
+    return campaign
+
+
+def _file_name(campaign: Campaign) -> str:
+    name = _UNFIT_FOR_A_FILE_NAME.sub("-", campaign.name).strip("-").lower()[:60]
+    return f"{name or 'campaign'}-results"
+
+
+def _updated_since(request: ApiRequest) -> datetime | None:
+    text = request.query_params.get("updatedSince")
+    if text is None:
+        return None
+    try:
+        return msgspec.convert(text, Moment, dec_hook=decode_special)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"updatedSince: {error}.", param="updatedSince") from None
+
+
+ROUTES = [show_results]

@@ -1,0 +1,129 @@
+"""The only SQL of reports: it reads, across slices, and writes nothing."""
+
+from collections.abc import AsyncGenerator
+
+from iglayers.core.db import Connection, execute, rows, stream
+from iglayers.core.ids import CampaignId, TargetId, WorkspaceId
+from iglayers.reports.model import Filters, Result
+
+
+async def page(  # noqa: PLR0913 the filters of a list
+    conn: Connection,
+    workspace_id: WorkspaceId,
+    campaign_id: CampaignId,
+    *,
+    filters: Filters,
+    before: TargetId | None,
+    limit: int,
+) -> list[Result]:
+    """Results of a campaign, newest target first, by one short walk down the index for each state."""
+    return await rows(conn, Result, """
+        SELECT t.id AS target_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+               t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason,
+               s.username AS sender_username, m.route, m.body AS message, t.sent_at, t.replied_at,
+               r.text AS last_reply, t.updated_at
+        FROM (
+            SELECT newest.id
+            FROM unnest($3::text[]) AS wanted (state)
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM targets
+                WHERE workspace_id = $1 AND campaign_id = $2 AND state = wanted.state
+                  AND ($4::timestamptz IS NULL OR updated_at >= $4)
+                  AND ($5::uuid IS NULL OR id < $5)
+                ORDER BY id DESC
+                LIMIT $6
+            ) AS newest
+            ORDER BY newest.id DESC
+            LIMIT $6
+        ) AS listed
+        JOIN targets t ON t.workspace_id = $1 AND t.id = listed.id
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        LEFT JOIN LATERAL (
+            SELECT sender_id, route, body
+            FROM messages
+            WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND state <> 'not_sent'
+            ORDER BY step DESC
+            LIMIT 1
+        ) AS m ON true
+        LEFT JOIN LATERAL (
+            SELECT text
+            FROM replies
+            WHERE workspace_id = $1 AND target_id = t.id
+            ORDER BY received_at DESC, id DESC
+            LIMIT 1
+        ) AS r ON true
+        LEFT JOIN senders s ON s.workspace_id = $1 AND s.id = coalesce(m.sender_id, t.sender_id)
+        ORDER BY t.id DESC
+    """, workspace_id, campaign_id, filters.states, filters.updated_since, before, limit)  # fmt: skip
+
+
+async def prefer_first_row(conn: Connection) -> None:
+    """For the rest of this transaction: plans that begin to answer at once, though all takes a little longer."""
+    await execute(conn, """
+        SELECT set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true),
+               set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true),
+               set_config('jit', 'off', true)
+    """)  # fmt: skip
+
+
+def every(
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, filters: Filters
+) -> AsyncGenerator[Result, None]:
+    """All results of a campaign in the order of upload, one by one as of one moment; needs a transaction.
+
+    There is no index by id alone: the states' branches are walked side by side and merged, so that nothing is sorted.
+    """
+    return stream(conn, Result, """
+        SELECT t.id AS target_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+               t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason,
+               s.username AS sender_username, m.route, m.body AS message, t.sent_at, t.replied_at,
+               r.text AS last_reply, t.updated_at
+        FROM (
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'queued' AND 'queued' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sending' AND 'sending' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sent' AND 'sent' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'replied' AND 'replied' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'failed' AND 'failed' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'skipped' AND 'skipped' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'cancelled' AND 'cancelled' = ANY ($3::text[])
+            UNION ALL
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'unknown' AND 'unknown' = ANY ($3::text[])
+        ) AS listed
+        JOIN targets t ON t.workspace_id = $1 AND t.id = listed.id
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        LEFT JOIN LATERAL (
+            SELECT sender_id, route, body
+            FROM messages
+            WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND state <> 'not_sent'
+            ORDER BY step DESC
+            LIMIT 1
+        ) AS m ON true
+        LEFT JOIN LATERAL (
+            SELECT text
+            FROM replies
+            WHERE workspace_id = $1 AND target_id = t.id
+            ORDER BY received_at DESC, id DESC
+            LIMIT 1
+        ) AS r ON true
+        LEFT JOIN senders s ON s.workspace_id = $1 AND s.id = coalesce(m.sender_id, t.sender_id)
+        WHERE $4::timestamptz IS NULL OR t.updated_at >= $4
+        ORDER BY listed.id
+    """, workspace_id, campaign_id, filters.states, filters.updated_since)  # fmt: skip

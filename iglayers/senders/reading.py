@@ -1,0 +1,61 @@
+"""A sender as a person reads it: with its health, and today's budget by the rules that the engine paces by."""
+
+from datetime import date
+
+import msgspec
+
+from iglayers.accounts import queries as account_queries
+from iglayers.accounts.model import Caller
+from iglayers.core.db import Connection
+from iglayers.core.ids import SenderId
+from iglayers.messages import pacing
+from iglayers.senders import queries
+from iglayers.senders.model import Allowance, Sender, SenderNotFound, SenderReport, SenderState, Today, health
+
+
+async def by_id(conn: Connection, caller: Caller, sender_id: SenderId) -> SenderReport:
+    sender = await queries.by_id(conn, caller.workspace_id, sender_id, only=caller.client_id)
+    if sender is None:
+        raise SenderNotFound("There is no such sender.")
+    return await report(conn, caller, sender)
+
+
+async def report(conn: Connection, caller: Caller, sender: Sender) -> SenderReport:
+    shown = health(sender, caller.now)
+    return SenderReport(**msgspec.structs.asdict(sender), health=shown, budget=await _today(conn, caller, sender))
+
+
+async def _today(conn: Connection, caller: Caller, sender: Sender) -> Today:
+    workspace = await account_queries.workspace(conn, caller.workspace_id)
+    assert workspace is not None
+    now = caller.now
+    limits = pacing.sender_limits(_pace(sender), now, workspace.timezone)
+    assert limits.hourly is not None
+    assert limits.daily is not None
+    begun = await queries.begun(
+        conn, caller.workspace_id, sender.id, hour_from=now - pacing.HOUR, day_from=now - pacing.DAY,
+        hourly=limits.hourly, daily=limits.daily,
+    )  # fmt: skip
+    history = pacing.History(
+        nth_in_hour=begun.nth_in_hour, nth_in_day=begun.nth_in_day, day_used=begun.day_used,
+        last_begun_at=begun.last_begun_at, last_message_id=begun.last_message_id,
+    )  # fmt: skip
+    budget = pacing.Budget(name="sender", limits=limits, history=history)
+    verdict = pacing.next_allowed(now, [budget], None, workspace.timezone)
+    stopped = sender.state is not SenderState.ACTIVE or sender.archived_at is not None
+    return Today(
+        hourly=_allowance(limits.hourly, begun.in_hour), daily=_allowance(limits.daily, begun.in_day),
+        ready_at=None if stopped else verdict.at, limited_by="sender.state" if stopped else verdict.rule,
+    )  # fmt: skip
+
+
+def _pace(sender: Sender) -> pacing.SenderPace:
+    return pacing.SenderPace(
+        hourly_limit=sender.hourly_limit, daily_limit=sender.daily_limit, min_gap_s=sender.min_gap_seconds,
+        ramp=sender.ramp, sent_days=sender.sent_days, warned_until=sender.warned_until,
+        last_sent_on=None if sender.last_sent_on is None else date.fromisoformat(sender.last_sent_on),
+    )  # fmt: skip
+
+
+def _allowance(limit: int, sent: int) -> Allowance:
+    return Allowance(limit=limit, sent=sent, remaining=max(0, limit - sent))

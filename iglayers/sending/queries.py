@@ -1,0 +1,514 @@
+"""The engine's statements. They read across slices and, in one statement a step, write the rows of one message."""
+
+from datetime import date, datetime
+from typing import LiteralString
+from uuid import UUID
+
+import msgspec
+
+from iglayers.core.clock import Clock, Moment
+from iglayers.core.db import Connection, execute, row, value
+from iglayers.core.ids import CampaignId, MessageId, SenderId, TargetId, WorkspaceId
+from iglayers.messages.pacing import Limits
+from iglayers.sending.model import Attempt, AttemptRow, Begun, ClientHistory, Facts, Outlook, Pick, Settlement
+
+# Held in shared mode by every begin; exclusively by what changes rules that begins must not straddle.
+BEGINS = 7_301_970_217
+
+
+async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | None:
+    """The most overdue running campaign and the sender that has waited longest for it, both locked.
+
+    Rows that another worker holds are passed over, so finding no sender never means that there is none.
+    """
+    return await row(conn, Pick, _PICK, machine_transports, BEGINS)  # fmt: skip
+
+
+async def facts(
+    conn: Connection, pick: Pick, *, now: datetime, sender: Limits, month: date
+) -> Facts | None:
+    """What decides about the next person: target and contact locked, then the clock and the ledger read.
+
+    A statement of its own, so that it sees whatever committed before the locks of `pick` were granted.
+    """
+    return await row(conn, Facts, _FACTS, pick.workspace_id, pick.campaign_id, pick.sender_id, now, month, sender.hourly, sender.daily,
+        pick.hourly_limit, pick.daily_limit, pick.sender_last_begun_at, pick.campaign_last_begun_at,
+        pick.client_id)  # fmt: skip
+
+
+async def lock_client(conn: Connection, pick: Pick) -> bool:
+    """Hold the client, whose limits span its campaigns; False while another worker holds it.
+
+    The campaign is held already, against the usual order; passing over a held row never waits, so it cannot deadlock.
+    """
+    return await value(conn, """
+        SELECT true FROM clients WHERE workspace_id = $1 AND id = $2 FOR NO KEY UPDATE SKIP LOCKED
+    """, pick.workspace_id, pick.client_id) is not None  # fmt: skip
+
+
+async def client_history(conn: Connection, pick: Pick) -> ClientHistory:
+    """Limits and ledger of a client that is held, in a statement that sees what committed before the lock."""
+    found = await row(conn, ClientHistory, _CLIENT_HISTORY, pick.workspace_id, pick.client_id)
+    assert found is not None
+    return found
+
+
+async def begin(  # noqa: PLR0913 the one row that everything hangs on
+    conn: Connection, attempt: Attempt, *, text: str, variant: int, lease_s: float, workspace_is_scope: bool,
+    campaign_due_at: datetime, sender_ready_at: datetime, sent_on: date,
+    monthly_limit: int | None,
+) -> Begun:  # fmt: skip
+    """The point of no return: ledger, first contact, target, campaign, sender and usage in one statement.
+
+    Nothing is written when the person is suppressed, or was contacted for this scope by another target: the
+    contact is locked, so what this statement sees is what holds.
+    """
+    found = await row(conn, Begun, _BEGIN, attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.client_id, attempt.campaign_id,
+        attempt.target_id, attempt.contact_id, attempt.sender_id, attempt.step, variant, attempt.route, text,
+        attempt.begun_at, lease_s, workspace_is_scope, attempt.usage_month, campaign_due_at, sender_ready_at,
+        sent_on, monthly_limit)  # fmt: skip
+    assert found is not None
+    return found
+
+
+async def settle(conn: Connection, attempt: Attempt, end: Settlement, *, at: Moment, event: tuple[UUID, str, bytes] | None) -> bool:
+    """Write down how an attempt ended; False when it was settled for good before.
+
+    The target is locked first, then the message. First-hand knowledge also settles an unknown; `replied` stays.
+    """
+    event_id, event_type, event_data = event or (None, None, None)
+    return await value(conn, _SETTLE, attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.target_id, attempt.usage_month,
+        end.message_state, at, end.error_code, end.reason, end.provider_message_id, end.target_state, end.next_step,
+        end.gives_back, end.next_due_at, event_id, event_type, attempt.client_id,
+        attempt.campaign_id, attempt.contact_id, event_data)  # fmt: skip
+
+
+async def skip(  # noqa: PLR0913 a skip is told with all its facts
+    conn: Connection, pick: Pick, target_id: TargetId, *, step: int, code: str, reason: str, at: Moment,
+    event: tuple[UUID, UUID, bytes],
+) -> None:  # fmt: skip
+    """A person who is not written to: nothing leaves, the target says why. A follow-up that may not go just ends."""
+    event_id, contact_id, data = event
+    await execute(conn, """
+        WITH skipped AS (
+            UPDATE targets t
+            SET state = CASE WHEN $3 = 0 THEN 'skipped' ELSE t.state END, error_code = $4, reason = $5,
+                next_due_at = NULL, updated_at = $6
+            WHERE t.workspace_id = $1 AND t.id = $2
+            RETURNING t.id
+        )
+        SELECT record_event($7, $1, 'message.skipped', $6, $8, $9, $10, $11::json) FROM skipped
+    """, pick.workspace_id, target_id, step, code, reason, at, event_id, pick.client_id, pick.campaign_id,
+        contact_id, data)  # fmt: skip
+
+
+async def wait_for(
+    conn: Connection, pick: Pick, *, due_at: datetime, next_at: Moment | None, rule: str | None, blocker: str | None
+) -> None:
+    """When a worker looks at the campaign again, when it may go on, and what it waits for."""
+    await execute(conn, """
+        UPDATE campaigns SET due_at = $3, next_at = $4, limited_by = $5, blocked_reason = $6
+        WHERE workspace_id = $1 AND id = $2
+    """, pick.workspace_id, pick.campaign_id, due_at, next_at, rule, blocker)  # fmt: skip
+
+
+async def rest_sender(conn: Connection, pick: Pick, *, ready_at: datetime) -> None:
+    """The sender may not go before this moment."""
+    await execute(
+        conn,
+        "UPDATE senders SET ready_at = $3 WHERE workspace_id = $1 AND id = $2",
+        pick.workspace_id, pick.sender_id, ready_at,
+    )  # fmt: skip
+
+
+async def outlook(conn: Connection, pick: Pick, *, now: datetime, machine_transports: list[str]) -> Outlook:
+    """What a campaign without a next message waits for."""
+    found = await row(conn, Outlook, _OUTLOOK, pick.workspace_id, pick.campaign_id, now, machine_transports)  # fmt: skip
+    assert found is not None
+    return found
+
+
+async def next_due(conn: Connection) -> datetime | None:
+    """The real moment at which the next running campaign is due."""
+    return await value(conn, "SELECT min(due_at) FROM campaigns WHERE state = 'running'")
+
+
+async def ended_leases(conn: Connection, *, limit: int) -> list[MessageId]:
+    """Messages whose worker has not been heard of until the end of its lease."""
+    found = await conn.fetch("""
+        SELECT id FROM messages
+        WHERE state = 'sending' AND lease_until < clock_timestamp()
+        LIMIT $1
+    """, limit)  # fmt: skip
+    return [MessageId(each["id"]) for each in found]
+
+
+async def busy_senders(conn: Connection, sender_id: SenderId) -> bool:
+    """Whether a message of this sender is in flight."""
+    return await value(
+        conn, "SELECT EXISTS (SELECT FROM messages WHERE sender_id = $1 AND state = 'sending')", sender_id
+    )
+
+
+async def newest_begun(conn: Connection) -> MessageId | None:
+    """The newest message that was begun anywhere."""
+    found = await value(conn, "SELECT id FROM messages ORDER BY id DESC LIMIT 1")
+    return None if found is None else MessageId(found)
+
+
+async def knows(conn: Connection, message_id: MessageId) -> bool:
+    """Whether this database remembers the message."""
+    return await value(conn, "SELECT EXISTS (SELECT FROM messages WHERE id = $1)", message_id)
+
+
+async def stop_begins(conn: Connection) -> None:
+    """Wait until every begin in flight has committed, and hold new ones until this transaction ends."""
+    await execute(conn, "SELECT pg_advisory_xact_lock($1)", BEGINS)
+
+
+async def lock_campaign_for_settling(conn: Connection, campaign_id: CampaignId) -> None:
+    """Keep the campaign from being cancelled while one of its people is queued again."""
+    await value(conn, "SELECT true FROM campaigns WHERE id = $1 FOR KEY SHARE", campaign_id)
+
+
+async def workspace_ids(conn: Connection) -> list[WorkspaceId]:
+    """Every workspace."""
+    return [WorkspaceId(each["id"]) for each in await conn.fetch("SELECT id FROM workspaces")]
+
+
+_CLIENT_HISTORY: LiteralString = """
+    SELECT c.hourly_limit, c.daily_limit,
+           CASE WHEN c.hourly_limit IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET c.hourly_limit - 1 LIMIT 1) END AS nth_in_hour,
+           CASE WHEN c.daily_limit IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET c.daily_limit - 1 LIMIT 1) END AS nth_in_day,
+           CASE WHEN c.daily_limit IS NULL THEN 0 ELSE (
+               SELECT count(*) FROM messages m
+               WHERE m.client_id = c.id AND m.state <> 'not_sent'
+                 AND m.begun_at > last.begun_at - interval '24 hours') END AS day_used,
+           last.begun_at AS last_begun_at, last.id AS last_message_id
+    FROM clients c
+    LEFT JOIN LATERAL (
+        SELECT m.id, m.begun_at FROM messages m
+        WHERE m.client_id = c.id AND m.state <> 'not_sent'
+        ORDER BY m.begun_at DESC
+        LIMIT 1) last ON true
+    WHERE c.workspace_id = $1 AND c.id = $2
+"""
+
+_PICK: LiteralString = """
+    WITH gate AS MATERIALIZED (
+        SELECT pg_advisory_xact_lock_shared($2)
+    ), campaign AS MATERIALIZED (
+        SELECT c.id, c.workspace_id, c.client_id, c.name, c.metadata, c.hourly_limit, c.daily_limit,
+               c.last_begun_at, c.last_message_id, c.routes, c.schedule, c.sender_ids,
+               w.timezone, w.clock_real_at, w.clock_at, w.clock_speed,
+               w.clock_at + (clock_timestamp() - w.clock_real_at) * w.clock_speed AS now,
+               k.hourly_limit IS NOT NULL OR k.daily_limit IS NOT NULL AS client_has_limits
+        FROM gate, campaigns c
+        JOIN workspaces w ON w.id = c.workspace_id
+        JOIN clients k ON k.id = c.client_id
+        WHERE c.state = 'running' AND c.due_at <= clock_timestamp()
+          AND (SELECT dispatch FROM installation) = 'running'
+        ORDER BY c.due_at
+        LIMIT 1
+        FOR NO KEY UPDATE OF c SKIP LOCKED
+    ), first_is_due AS MATERIALIZED (
+        SELECT EXISTS (
+            SELECT FROM targets t
+            WHERE t.campaign_id = campaign.id AND t.next_step = 0 AND t.next_due_at <= campaign.now) AS yes
+        FROM campaign
+    ), sender AS MATERIALIZED (
+        SELECT s.id, s.username, s.transport, s.routes, s.hourly_limit, s.daily_limit, s.ramp, s.min_gap_s,
+               s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at, s.last_message_id
+        FROM campaign,
+             LATERAL (
+                 SELECT unnest(campaign.sender_ids) AS id
+                 UNION ALL
+                 -- Where any sender may serve, the few that have waited longest are enough to look at.
+                 (SELECT a.id
+                  FROM senders a
+                  WHERE campaign.sender_ids = '{}' AND a.workspace_id = campaign.workspace_id
+                    AND a.state = 'active' AND a.archived_at IS NULL AND a.ready_at <= campaign.now
+                    AND (a.client_ids = '{}' OR campaign.client_id = ANY (a.client_ids))
+                    AND a.transport = ANY ($1)
+                    AND NOT EXISTS (SELECT FROM messages m WHERE m.sender_id = a.id AND m.state = 'sending')
+                  ORDER BY a.ready_at
+                  LIMIT 8)
+             ) candidate
+             JOIN senders s ON s.id = candidate.id
+        WHERE s.workspace_id = campaign.workspace_id
+          AND s.state = 'active' AND s.archived_at IS NULL AND s.ready_at <= campaign.now
+          AND (s.client_ids = '{}' OR campaign.client_id = ANY (s.client_ids))
+          AND s.transport = ANY ($1)
+          AND NOT EXISTS (SELECT FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending')
+          -- A follow-up goes out from the account that wrote first.
+          AND ((SELECT yes FROM first_is_due) OR EXISTS (
+              SELECT FROM targets t
+              WHERE t.campaign_id = campaign.id AND t.sender_id = s.id AND t.next_step > 0
+                AND t.next_due_at <= campaign.now))
+        ORDER BY s.ready_at
+        LIMIT 1
+        FOR NO KEY UPDATE OF s SKIP LOCKED
+    )
+    SELECT c.id AS campaign_id, c.workspace_id, c.client_id, c.name AS campaign_name, c.metadata,
+           c.hourly_limit, c.daily_limit, c.last_begun_at AS campaign_last_begun_at,
+           c.last_message_id AS campaign_last_message_id, c.client_has_limits, c.routes, c.schedule,
+           c.timezone AS zone, c.clock_real_at AS real_at, c.clock_at AS at, c.clock_speed AS speed,
+           cardinality(c.sender_ids) = 1 AS only_sender,
+           s.id AS sender_id, s.username AS sender_username, s.transport, s.routes AS sender_routes,
+           s.hourly_limit AS sender_hourly_limit, s.daily_limit AS sender_daily_limit, s.ramp, s.min_gap_s,
+           s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at AS sender_last_begun_at,
+           s.last_message_id AS sender_last_message_id
+    FROM campaign c
+    LEFT JOIN sender s ON true
+"""
+
+_FACTS: LiteralString = """
+    WITH followup AS MATERIALIZED (
+        SELECT t.id FROM targets t
+        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.sender_id = $3
+          AND t.next_step > 0 AND t.next_due_at <= $4
+        ORDER BY t.next_due_at
+        LIMIT 1
+        FOR NO KEY UPDATE
+    ), first AS MATERIALIZED (
+        SELECT t.id FROM targets t
+        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step = 0 AND t.next_due_at <= $4
+          AND NOT EXISTS (SELECT FROM followup)
+        ORDER BY t.next_due_at, t.id
+        LIMIT 1
+        FOR NO KEY UPDATE
+    ), person AS MATERIALIZED (
+        SELECT t.id AS target_id, t.next_step AS step, t.profile_url, t.full_name, t.first_name, t.category,
+               t.follower_count, t.variables, k.id AS contact_id, k.username,
+               k.merged_into IS NOT NULL AS merged
+        FROM targets t
+        JOIN contacts k ON k.id = t.contact_id
+        WHERE t.workspace_id = $1 AND t.id IN (SELECT id FROM followup UNION ALL SELECT id FROM first)
+        FOR NO KEY UPDATE OF k
+    )
+    SELECT clock_timestamp() AS real_now, i.dispatch, w.monthly_limit,
+           w.first_contact_scope = 'workspace' AS workspace_is_scope,
+           coalesce((SELECT u.sent FROM usage_months u WHERE u.workspace_id = $1 AND u.month = $5), 0)
+               AS month_sent,
+           c.name AS client_name, c.hourly_limit AS client_hourly_limit, c.daily_limit AS client_daily_limit,
+           EXISTS (SELECT FROM messages m WHERE m.sender_id = $3 AND m.state = 'sending') AS sender_busy,
+           CASE WHEN $6::int IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.sender_id = $3 AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET $6::int - 1 LIMIT 1) END AS sender_nth_in_hour,
+           CASE WHEN $7::int IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.sender_id = $3 AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET $7::int - 1 LIMIT 1) END AS sender_nth_in_day,
+           CASE WHEN $7::int IS NULL THEN 0 ELSE (
+               SELECT count(*) FROM messages m
+               WHERE m.sender_id = $3 AND m.state <> 'not_sent'
+                 AND m.begun_at > $10::timestamptz - interval '24 hours') END AS sender_day_used,
+           CASE WHEN $8::int IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET $8::int - 1 LIMIT 1) END AS campaign_nth_in_hour,
+           CASE WHEN $9::int IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET $9::int - 1 LIMIT 1) END AS campaign_nth_in_day,
+           CASE WHEN $9::int IS NULL THEN 0 ELSE (
+               SELECT count(*) FROM messages m
+               WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
+                 AND m.begun_at > $11::timestamptz - interval '24 hours') END AS campaign_day_used,
+           p.target_id, p.step, p.profile_url, p.full_name, p.first_name, p.category, p.follower_count,
+           p.variables, p.contact_id, p.username, coalesce(p.merged, false) AS merged,
+           (SELECT count(*) FROM messages m
+            WHERE m.contact_id = p.contact_id AND m.target_id = p.target_id AND m.step = p.step
+              AND m.state = 'not_sent') AS not_sent_before,
+           (SELECT jsonb_build_object('igsid', v.igsid, 'window_ends_at', v.window_ends_at, 'comments', v.comments)
+            FROM conversations v WHERE v.sender_id = $3 AND v.contact_id = p.contact_id) AS conversation,
+           (SELECT jsonb_agg(jsonb_build_object(
+                'step', s.step, 'variant', s.variant, 'weight', s.weight, 'delay_hours', s.delay_hours,
+                'body', CASE WHEN s.step = p.step THEN s.body END) ORDER BY s.step, s.variant)
+            FROM campaign_steps s WHERE s.workspace_id = $1 AND s.campaign_id = $2) AS steps
+    FROM workspaces w
+    JOIN installation i ON true
+    JOIN clients c ON c.id = $12
+    LEFT JOIN person p ON true
+    WHERE w.id = $1
+"""
+
+_BEGIN: LiteralString = """
+    WITH scope AS MATERIALIZED (
+        SELECT $4::uuid AS id UNION ALL SELECT $2 WHERE $15
+    ), verdict AS MATERIALIZED (
+        SELECT EXISTS (
+                   SELECT FROM suppressions s
+                   WHERE s.workspace_id = $2 AND s.contact_id = $7
+                     AND (s.client_id IS NULL OR s.client_id = $4)
+                     AND (s.expires_at IS NULL OR s.expires_at > $13)) AS suppressed,
+               EXISTS (
+                   SELECT FROM first_contacts f
+                   WHERE f.workspace_id = $2 AND f.contact_id = $7 AND f.scope_id IN (SELECT id FROM scope)
+                     AND f.target_id <> $6) AS contacted
+    ), message AS (
+        INSERT INTO messages (id, attempt_id, workspace_id, client_id, campaign_id, target_id, contact_id,
+                              sender_id, step, variant, route, body, state, lease_until, begun_at, usage_month)
+        SELECT $1, $3, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'sending',
+               clock_timestamp() + make_interval(secs => $14), $13, $16
+        FROM verdict
+        WHERE NOT suppressed AND NOT contacted
+        RETURNING id
+    ), ledger AS (
+        INSERT INTO first_contacts (workspace_id, scope_id, contact_id, target_id)
+        SELECT $2, scope.id, $7, $6 FROM message, scope
+        ON CONFLICT (workspace_id, scope_id, contact_id) DO NOTHING
+    ), target AS (
+        UPDATE targets t
+        SET state = CASE WHEN $9 = 0 THEN 'sending' ELSE t.state END, sender_id = $8, next_due_at = NULL,
+            error_code = CASE WHEN $9 = 0 THEN NULL ELSE t.error_code END,
+            reason = CASE WHEN $9 = 0 THEN NULL ELSE t.reason END, updated_at = $13
+        FROM message
+        WHERE t.workspace_id = $2 AND t.id = $6
+    ), campaign AS (
+        UPDATE campaigns c
+        SET due_at = $17, last_begun_at = $13, last_message_id = $1, blocked_reason = NULL, limited_by = NULL,
+            next_at = NULL
+        FROM message
+        WHERE c.workspace_id = $2 AND c.id = $5
+    ), sender AS (
+        UPDATE senders s
+        SET ready_at = $18, last_begun_at = $13, last_message_id = $1,
+            sent_days = s.sent_days + (s.last_sent_on IS DISTINCT FROM $19)::int, last_sent_on = $19
+        FROM message
+        WHERE s.workspace_id = $2 AND s.id = $8
+    ), counted AS (
+        -- The hot row of the workspace, last, and only where a monthly limit is set.
+        INSERT INTO usage_months AS u (workspace_id, month, sent)
+        SELECT $2, $16, 1 FROM message WHERE $16::date IS NOT NULL AND $20::int > 0
+        ON CONFLICT (workspace_id, month) DO UPDATE SET sent = u.sent + 1 WHERE u.sent < $20
+        RETURNING sent
+    )
+    SELECT EXISTS (SELECT FROM message) AS begun, suppressed, contacted,
+           EXISTS (SELECT FROM message) AND $16::date IS NOT NULL AND NOT EXISTS (SELECT FROM counted) AS month_full
+    FROM verdict
+"""
+
+_SETTLE: LiteralString = """
+    WITH target AS MATERIALIZED (
+        SELECT id FROM targets WHERE workspace_id = $2 AND id = $4 FOR NO KEY UPDATE
+    ), message AS (
+        UPDATE messages m
+        SET state = $6::text, settled_at = $7::timestamptz, error_code = $8, reason = $9, lease_until = NULL,
+            provider_message_id = coalesce($10::text, m.provider_message_id),
+            usage_month = CASE WHEN $13::boolean THEN NULL ELSE m.usage_month END
+        FROM target
+        WHERE m.workspace_id = $2 AND m.id = $1 AND m.attempt_id = $3 AND m.target_id = target.id
+          AND m.state IN ('sending', 'unknown') AND m.state <> $6::text
+        RETURNING m.id, m.step
+    ), settled AS (
+        UPDATE targets t
+        SET state = CASE WHEN t.state = 'replied' OR message.step > 0 THEN t.state
+                         WHEN $11::text = 'queued' AND c.state = 'cancelled' THEN 'cancelled' ELSE $11::text END,
+            sent_at = CASE WHEN $11::text = 'sent' AND message.step = 0 THEN $7::timestamptz ELSE t.sent_at END,
+            error_code = CASE WHEN message.step > 0 THEN t.error_code ELSE $8::text END,
+            reason = CASE WHEN message.step > 0 THEN t.reason ELSE $9::text END,
+            next_step = coalesce($12::smallint, t.next_step),
+            next_due_at = CASE WHEN t.state = 'replied' OR c.state = 'cancelled' THEN NULL ELSE $14::timestamptz END,
+            updated_at = $7
+        FROM message, campaigns c
+        WHERE t.workspace_id = $2 AND t.id = $4 AND c.id = t.campaign_id
+    ), freed AS (
+        DELETE FROM first_contacts f
+        USING message
+        WHERE $13 AND message.step = 0 AND f.workspace_id = $2 AND f.target_id = $4
+    ), refunded AS (
+        UPDATE usage_months u
+        SET sent = u.sent - 1
+        FROM message
+        WHERE $13 AND u.workspace_id = $2 AND u.month = $5::date
+    ), told AS MATERIALIZED (
+        SELECT record_event($15, $2, $16, $7, $17, $18, $19, $20::json) FROM message WHERE $15::uuid IS NOT NULL
+    )
+    SELECT EXISTS (SELECT FROM message) AND (SELECT count(*) FROM told) >= 0
+"""
+
+_OUTLOOK: LiteralString = """
+    WITH serving AS MATERIALIZED (
+        SELECT s.transport = ANY ($4) AS machine, s.ready_at,
+               EXISTS (SELECT FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending') AS busy
+        FROM senders s
+        JOIN campaigns c ON c.workspace_id = s.workspace_id AND c.id = $2
+        WHERE s.workspace_id = $1 AND s.state = 'active' AND s.archived_at IS NULL
+          AND (s.client_ids = '{}' OR c.client_id = ANY (s.client_ids))
+          AND (c.sender_ids = '{}' OR s.id = ANY (c.sender_ids))
+    )
+    SELECT least(
+               (SELECT min(t.next_due_at) FROM targets t
+                WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step = 0
+                  AND t.next_due_at IS NOT NULL),
+               (SELECT min(t.next_due_at) FROM targets t
+                WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step > 0
+                  AND t.next_due_at IS NOT NULL)) AS next_due_at,
+           EXISTS (SELECT FROM targets t
+                   WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step = 0
+                     AND t.next_due_at <= $3) AS first_is_due,
+           EXISTS (SELECT FROM targets t
+                   WHERE t.workspace_id = $1 AND t.campaign_id = $2
+                     AND t.state IN ('sending', 'awaiting_operator')) AS in_flight,
+           (SELECT count(*) FROM serving WHERE machine) AS machine_senders,
+           (SELECT count(*) FROM serving WHERE NOT machine) AS hand_senders,
+           (SELECT min(ready_at) FROM serving WHERE machine AND NOT busy) AS ready_at,
+           (SELECT count(*) FROM serving WHERE machine AND busy) AS busy
+"""
+
+
+async def free_sender(conn: Connection, attempt: Attempt, *, at: Moment) -> None:
+    """What is given back may let the sender go sooner than was planned."""
+    await execute(
+        conn,
+        "UPDATE senders SET ready_at = least(ready_at, $3) WHERE workspace_id = $1 AND id = $2",
+        attempt.workspace_id, attempt.sender_id, at,
+    )  # fmt: skip
+
+
+async def attempt(conn: Connection, message_id: MessageId) -> Attempt | None:
+    """A message that a campaign sent, with all that settling it needs; read without a lock."""
+    found = await row(conn, AttemptRow, _ATTEMPT, message_id)
+    if found is None:
+        return None
+    fields = msgspec.structs.asdict(found)
+    clock = Clock(real_at=fields.pop("real_at"), at=fields.pop("at"), speed=fields.pop("speed"))
+    return Attempt(**fields, clock=clock)
+
+
+async def transport_of(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> str:
+    """The way that a sender's messages leave."""
+    return await value(
+        conn, "SELECT transport FROM senders WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id
+    )
+
+
+_ATTEMPT: LiteralString = """
+    SELECT m.id AS message_id, m.attempt_id, m.workspace_id, m.client_id, m.campaign_id, m.target_id, m.contact_id,
+           m.sender_id, s.username AS sender_username, m.step, m.route, m.begun_at, m.usage_month,
+           (SELECT min(n.delay_hours) FROM campaign_steps n
+            WHERE n.workspace_id = m.workspace_id AND n.campaign_id = m.campaign_id AND n.step = m.step + 1)
+               AS next_step_delay_h,
+           (SELECT count(*) FROM messages e
+            WHERE e.workspace_id = m.workspace_id AND e.contact_id = m.contact_id AND e.target_id = m.target_id
+              AND e.step = m.step AND e.state = 'not_sent') AS not_sent_before,
+           w.clock_real_at AS real_at, w.clock_at AS at, w.clock_speed AS speed,
+           jsonb_build_object(
+               'campaign', jsonb_build_object(
+                   'id', 'cmp_' || replace(c.id::text, '-', ''), 'name', c.name,
+                   'clientId', 'cl_' || replace(c.client_id::text, '-', ''), 'metadata', c.metadata),
+               'target', jsonb_build_object(
+                   'id', 'tgt_' || replace(t.id::text, '-', ''), 'instagramUsername', k.username,
+                   'profileUrl', t.profile_url, 'fullName', t.full_name, 'firstName', t.first_name,
+                   'category', t.category, 'followerCount', t.follower_count,
+                   'variables', coalesce(t.variables, '{}'))) AS event
+    FROM messages m
+    JOIN workspaces w ON w.id = m.workspace_id
+    JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+    JOIN campaigns c ON c.workspace_id = m.workspace_id AND c.id = m.campaign_id
+    JOIN targets t ON t.workspace_id = m.workspace_id AND t.id = m.target_id
+    JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
+    WHERE m.id = $1 AND m.kind = 'step'
+"""

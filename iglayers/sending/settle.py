@@ -1,0 +1,132 @@
+"""What an outcome means: for the message, its target, its sender, and those who are told.
+
+The same road for what a worker saw itself, for a lease that ended, for evidence and for a person's word.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+from uuid import UUID
+
+import asyncpg
+import structlog
+from prometheus_client import Counter, Histogram
+
+from iglayers.core.clock import Moment, real_now
+from iglayers.core.db import Connection, Database
+from iglayers.core.ids import EventId
+from iglayers.core.wire import json_bytes
+from iglayers.senders import actions as sender_actions
+from iglayers.senders.model import HandedOver, NotSent, Outcome, Sent, Unknown
+from iglayers.sending import queries
+from iglayers.sending.model import Attempt, Settlement
+
+log = structlog.get_logger("sending")
+ATTEMPTS = Counter("iglayers_messages_total", "Attempts by outcome", ["outcome"])
+TOOK = Histogram("iglayers_deliver_seconds", "From begin to settled")
+
+# After so many attempts of one step of which nothing left, the step has failed.
+MOST_NOT_SENT = 5
+_PATIENCE_S = 60.0
+
+
+async def settle(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
+    """Write an outcome down, again until the database answers; False when it was settled before.
+
+    Repeating is safe: a message that is settled stays as it is. If the database stays away, the lease ends and
+    the message becomes unknown.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at, pause_s = loop.time() + _PATIENCE_S, 0.05
+    while True:
+        try:
+            return await _settle_once(db, attempt, outcome)
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+            if loop.time() > give_up_at:
+                raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 2.0)
+
+
+async def _settle_once(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
+    if not isinstance(outcome, NotSent):
+        async with db.connection() as conn:
+            return await apply(conn, attempt, outcome)
+    # What gives back, or shows trouble, also changes the sender: it is locked before the target.
+    async with db.transaction() as conn:
+        return await apply(conn, attempt, outcome)
+
+
+async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
+    """Write an outcome down in the caller's transaction (one statement, but for NotSent)."""
+    at = attempt.clock.shows(real_now())
+    end = settlement(attempt, outcome, at)
+    if isinstance(outcome, NotSent):
+        await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
+        await queries.free_sender(conn, attempt, at=at)
+    settled = await queries.settle(conn, attempt, end, at=at, event=event(attempt, end, at))
+    if isinstance(outcome, NotSent) and outcome.trouble is not None:
+        await sender_actions.report_trouble(
+            conn, workspace_id=attempt.workspace_id, sender_id=attempt.sender_id, trouble=outcome.trouble,
+            reason=outcome.reason, now=at,
+        )  # fmt: skip
+    return settled
+
+
+def settlement(attempt: Attempt, outcome: Outcome, at: Moment) -> Settlement:
+    """The table from outcomes to states."""
+    match outcome:
+        case Sent():
+            due_at = None
+            if attempt.next_step_delay_h is not None:
+                due_at = Moment.of(at + timedelta(hours=attempt.next_step_delay_h))
+            return Settlement(
+                message_state="sent", target_state="sent", provider_message_id=outcome.provider_message_id,
+                next_step=attempt.step + 1, next_due_at=due_at,
+            )  # fmt: skip
+        case NotSent(retry_at=datetime() as retry_at) if attempt.not_sent_before + 1 < MOST_NOT_SENT:
+            return Settlement(
+                message_state="not_sent", target_state="queued", error_code=outcome.code, reason=outcome.reason,
+                next_step=attempt.step, next_due_at=Moment.of(retry_at), gives_back=True,
+            )  # fmt: skip
+        case NotSent():
+            return Settlement(
+                message_state="failed", target_state="failed", error_code=outcome.code, reason=outcome.reason,
+                gives_back=True,
+            )  # fmt: skip
+        case Unknown():
+            return Settlement(
+                message_state="unknown", target_state="unknown", error_code="outcome_unknown", reason=outcome.reason
+            )
+        case HandedOver():
+            raise AssertionError("a transport that needs a person is never asked to deliver")
+        case _:
+            assert_never(outcome)
+
+
+_TOLD = {"sent": "message.sent", "failed": "message.failed", "unknown": "message.unknown"}
+
+
+def event(attempt: Attempt, end: Settlement, at: Moment) -> tuple[UUID, str, bytes] | None:
+    """Who is told what; nobody of an attempt that will be made again."""
+    event_type = _TOLD.get(end.message_state)
+    if event_type is None:
+        return None
+    message: dict[str, Any] = {
+        "id": attempt.message_id, "step": attempt.step, "status": end.message_state, "route": attempt.route,
+        "senderUsername": attempt.sender_username, "begunAt": attempt.begun_at,
+        "sentAt": at if end.message_state == "sent" else None, "errorCode": end.error_code, "reason": end.reason,
+    }  # fmt: skip
+    return EventId.new().uuid, event_type, json_bytes(attempt.event | {"message": message})
+
+
+def report(attempt: Attempt, outcome: Outcome, *, took_s: float) -> None:
+    """One log line and one metric an attempt."""
+    name = type(outcome).__name__
+    ATTEMPTS.labels(name).inc()
+    TOOK.observe(took_s)
+    log.info(
+        "message.attempted", message_id=str(attempt.message_id), workspace_id=str(attempt.workspace_id),
+        campaign_id=str(attempt.campaign_id), sender_id=str(attempt.sender_id), step=attempt.step, outcome=name,
+        code=getattr(outcome, "code", None), took_ms=round(took_s * 1000),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Message texts with named variables. Owns message_templates; `render` is the product's one renderer."""

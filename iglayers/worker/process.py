@@ -1,0 +1,123 @@
+"""One worker: slots that take due campaigns, and loops that clear up, read what came in, and move the sandbox.
+
+Any number of workers share one database; each may be killed at any time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import asyncpg
+import structlog
+
+from iglayers.accounts import queries as account_queries
+from iglayers.accounts.request import Services
+from iglayers.core.clock import real_now
+from iglayers.replies import actions_inbound as replies
+from iglayers.senders.transports import build
+from iglayers.senders.transports.sandbox.transport import tick
+from iglayers.sending import queries, send, sweep
+
+T = TypeVar("T")
+log = structlog.get_logger("worker")
+
+IDLE_S = 0.2
+# Slots that may look for work at the same time; the others are delivering.
+PICKERS = 4
+GRACE_S = 8.0
+
+
+class Worker:
+    def __init__(self, services: Services) -> None:
+        transports = build(services)
+        self._services: Services = services
+        self._engine: send.Engine = send.Engine(
+            services.db,
+            services.settings,
+            transports,
+            [name for name, each in transports.items() if not getattr(each, "by_hand", False)],
+        )
+        self._looking: asyncio.Semaphore = asyncio.Semaphore(PICKERS)
+        self._stopping: asyncio.Event = asyncio.Event()
+        self._mark: sweep.DatabaseMark = sweep.DatabaseMark(services.settings.data_dir)
+
+    def stop(self) -> None:
+        """Begin nothing more; what is on its way has GRACE_S to end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        db = self._services.db
+        await self._mark.check(db)
+        loops = [
+            asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
+            asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),
+            asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
+            asyncio.create_task(self._every(0.1, lambda: tick(db))),
+            asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
+            asyncio.create_task(self._every(3_600.0, self._keep_house)),
+        ]
+        slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
+        await self._stopping.wait()
+        _, late = await asyncio.wait(slots, timeout=GRACE_S)
+        for task in [*late, *loops]:
+            task.cancel()
+        await asyncio.gather(*late, *loops, return_exceptions=True)
+
+    async def _slot(self) -> None:
+        """Take a step, deliver what has begun, and again."""
+        while not self._stopping.is_set():
+            ready = await self._guarded(self._look)
+            if isinstance(ready, send.Ready):
+                await self._guarded(lambda ready=ready: send.finish(self._engine, ready))
+
+    async def _look(self) -> send.Ready | bool:
+        """The next message to deliver; waits here, so that few slots ask while there is nothing to do."""
+        async with self._looking:
+            ready: send.Ready | bool = False
+            while not self._stopping.is_set():
+                ready = await send.begin_next(self._engine)
+                if ready is not False:
+                    return ready
+                await self._sleep(await self._until_due_s())
+            return ready
+
+    async def _until_due_s(self) -> float:
+        """Seconds until the next campaign is due, at most IDLE_S."""
+        async with self._services.db.connection() as conn:
+            due_at = await queries.next_due(conn)
+        if due_at is None:
+            return IDLE_S
+        return min(IDLE_S, max(0.001, (due_at - real_now()) / timedelta(seconds=1)))
+
+    async def _every(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
+        """Repeat a step; at once while it finds something to do."""
+        while not self._stopping.is_set():
+            done = await self._guarded(step)
+            if not done or seconds >= 1:
+                await self._sleep(seconds)
+
+    async def _guarded(self, step: Callable[[], Awaitable[T]]) -> T | None:
+        """A step whose failure must not end the loop: the database may be away, and a bug hits one message only."""
+        try:
+            return await step()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("worker.database_failed", error=str(error), kind=type(error).__name__)
+        except Exception:
+            log.exception("worker.step_failed")
+        await self._sleep(0.5)
+        return None
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _keep_house(self) -> None:
+        """Next month's partitions, and answers that can no longer be replayed."""
+        async with self._services.db.transaction() as conn:
+            await account_queries.partition_events(conn, month=datetime.now(UTC).date())
+            await account_queries.forget_old_answers(conn)
