@@ -121,9 +121,7 @@ def _bodies(rows: int, *, seed: int) -> list[bytes]:
     ]
     for each in people:
         each["profileUrl"] = f"https://instagram.com/{each['instagramUsername']}"
-    return [
-        json.dumps({"targets": people[start : start + CALL_ROWS]}).encode() for start in range(0, rows, CALL_ROWS)
-    ]
+    return [json.dumps({"targets": people[start : start + CALL_ROWS]}).encode() for start in range(0, rows, CALL_ROWS)]
 
 
 def _upload(port: int, key: str, campaign_id: str, bodies: list[bytes]) -> float:
@@ -207,7 +205,7 @@ def _database() -> Iterator[str]:
         finally:
             asyncio.run(_administer(given, f"DROP DATABASE {name} WITH (FORCE)"))
         return
-    folder = Path(tempfile.mkdtemp(prefix="igl-bench-", dir="/tmp"))  # noqa: S108 under root the server runs as another account
+    folder = Path(tempfile.mkdtemp(prefix="igl-bench-", dir="/tmp"))
     folder.chmod(0o711)
     embedded = EmbeddedPostgres(folder / "data")
     try:

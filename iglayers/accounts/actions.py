@@ -1,7 +1,7 @@
 """Verbs of accounts: make workspaces, users and keys, revoke and rotate keys, write the audit log."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -22,11 +22,11 @@ from iglayers.accounts.model import (
 from iglayers.core.clock import Clock, Moment, real_now
 from iglayers.core.crypto import Vault, new_api_key, token_hash
 from iglayers.core.db import Connection
-from iglayers.core.wire import json_bytes
 from iglayers.core.errors import Conflict, Invalid, InvalidState
-from iglayers.core.ids import AuditId, ClientId, Id, KeyId, UserId, WorkspaceId, uuid7
 from iglayers.core.fields import line
+from iglayers.core.ids import AuditId, ClientId, Id, KeyId, UserId, WorkspaceId, uuid7
 from iglayers.core.text import clean_line
+from iglayers.core.wire import json_bytes
 
 # OWASP Password Storage: argon2id with 19 MiB, two passes, one lane.
 PASSWORDS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -123,7 +123,12 @@ async def rotate_key(conn: Connection, caller: Caller, key_id: KeyId, *, overlap
     old = await _key(conn, caller, key_id)
     if old.revoked_at is not None:
         raise InvalidState("A revoked key cannot be rotated; create a new one.")
-    new = NewKey(name=old.name, scopes=old.scopes, client_id=old.client_id, expires_at=old.expires_at)
+    new = NewKey(
+        name=old.name,
+        scopes=old.scopes,
+        client_id=old.client_id,
+        expires_at=old.expires_at and Moment.of(old.expires_at),
+    )
     made = await create_key(conn, caller, new)
     await queries.expire_key(conn, caller.workspace_id, key_id, at=real_now() + overlap)
     await audit(conn, caller, "api_key.rotated", key_id, after={"newKeyId": str(made.id)})
@@ -180,4 +185,3 @@ def changed(before: object, after: object, *, only: Sequence[str] = ()) -> tuple
 
 def _tree(item: object) -> dict[str, object] | None:
     return None if item is None else msgspec.json.decode(json_bytes(item), type=dict[str, object])
-

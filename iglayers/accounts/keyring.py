@@ -6,6 +6,7 @@ What a process holds here is only speed: a key is forgotten after `key_cache_s`,
 import time
 from collections import OrderedDict
 from math import ceil
+from typing import Any
 
 import msgspec
 
@@ -112,6 +113,6 @@ class Keyring:
             raise RateLimitExceeded("Too many wrong keys from this address.", retry_after_s=ceil(left))
 
 
-def _bound(cache: OrderedDict) -> None:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType]
+def _bound(cache: OrderedDict[Any, Any]) -> None:
     while len(cache) > _MOST_CACHED:
         cache.popitem(last=False)

@@ -29,7 +29,9 @@ async def insert_installation(conn: Connection, *, pepper: bytes) -> bool:
     return bool(await execute(conn, "INSERT INTO installation (pepper) VALUES ($1) ON CONFLICT DO NOTHING", pepper))
 
 
-async def insert_workspace(conn: Connection, workspace_id: WorkspaceId, *, pair_id: UUID, name: str, mode: Mode) -> None:
+async def insert_workspace(
+    conn: Connection, workspace_id: WorkspaceId, *, pair_id: UUID, name: str, mode: Mode
+) -> None:
     """A new workspace whose clock shows the real time."""
     await execute(
         conn,
@@ -97,9 +99,7 @@ async def take_wakeups(conn: Connection) -> list[WorkspaceId]:
     return [WorkspaceId(each["workspace_id"]) for each in found]
 
 
-async def insert_key(
-    conn: Connection, key: ApiKey, *, workspace_id: WorkspaceId, key_hash: bytes
-) -> None:
+async def insert_key(conn: Connection, key: ApiKey, *, workspace_id: WorkspaceId, key_hash: bytes) -> None:
     """A key by its hash; the key itself is stored nowhere."""
     await execute(conn, """
         INSERT INTO api_keys (id, workspace_id, name, key_hash, last4, scopes, client_id, expires_at, created_at)
@@ -183,9 +183,7 @@ async def lease_calls(conn: Connection, key_id: KeyId, *, block: int, per_minute
 
 async def lock_idempotency_key(conn: Connection, workspace_id: WorkspaceId, name: str) -> bool:
     """Hold the key until this transaction ends; False while another holds it. A crash frees it at once."""
-    return await value(
-        conn, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 77))", f"{workspace_id} {name}"
-    )
+    return await value(conn, "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 77))", f"{workspace_id} {name}")
 
 
 async def stored_answer(conn: Connection, workspace_id: WorkspaceId, name: str) -> StoredAnswer | None:
@@ -217,7 +215,8 @@ async def insert_audit(
 ) -> None:
     """One line of the audit log; lines are never changed."""
     await execute(conn, """
-        INSERT INTO audit_log (id, workspace_id, at, actor, action, object_id, before, after, reason, request_id, contact_id)
+        INSERT INTO audit_log (id, workspace_id, at, actor, action, object_id, before, after, reason, request_id,
+                               contact_id)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """, entry.id, workspace_id, entry.at, entry.actor, entry.action, entry.object_id, entry.before, entry.after,
         entry.reason, entry.request_id, contact_id)  # fmt: skip
@@ -288,11 +287,40 @@ async def pause_dispatch(conn: Connection, *, reason: str) -> None:
 
 async def resume_dispatch(conn: Connection) -> None:
     """A person vouches for this database: a new epoch, which older marks accept."""
-    await execute(
-        conn, "UPDATE installation SET dispatch = 'running', dispatch_reason = NULL, epoch = epoch + 1"
-    )
+    await execute(conn, "UPDATE installation SET dispatch = 'running', dispatch_reason = NULL, epoch = epoch + 1")
 
 
 async def partition_events(conn: Connection, *, month: date) -> None:
     """Make the event tables' partitions for this month and the two after it."""
     await execute(conn, "SELECT make_event_partitions($1, 3)", month)
+
+
+class Durability(msgspec.Struct, frozen=True):
+    """The settings without which a committed message may be forgotten in a crash, as this connection has them."""
+
+    fsync: str
+    synchronous_commit: str
+
+
+async def durability(conn: Connection) -> Durability:
+    """Whether the database keeps what it has committed."""
+    found = await row(conn, Durability, """
+        SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit
+    """)
+    assert found is not None
+    return found
+
+
+async def lock_installation(conn: Connection) -> None:
+    """Processes that start at once follow each other."""
+    await execute(conn, "SELECT FROM installation FOR UPDATE")
+
+
+async def has_users(conn: Connection) -> bool:
+    """Whether anybody can log in to the dashboard yet."""
+    return await value(conn, "SELECT EXISTS (SELECT FROM users)")
+
+
+async def set_setup_token(conn: Connection, hashed: bytes) -> None:
+    """The one-time link that creates the first user; an older link ends."""
+    await execute(conn, "UPDATE installation SET setup_token_hash = $1", hashed)

@@ -3,6 +3,7 @@
 A route reads: caller and body, `async with request.unit() as unit`, one action, `unit.answer(...)`.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,16 +20,18 @@ from iglayers.core import body as json_body
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
-from iglayers.core.wire import json_bytes
 from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from iglayers.core.ids import Id
 from iglayers.core.paging import limit_of
+from iglayers.core.wire import json_bytes
 
 T = TypeVar("T")
 IdT = TypeVar("IdT", bound=Id)
 
 JSON = "application/json"
 MAX_JSON_BYTES = 1 << 20
+# For the whole body: a client that sends a byte a second would hold its slot for weeks.
+BODY_DEADLINE_S = 60.0
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -40,7 +43,12 @@ class Services(msgspec.Struct, frozen=True):
     pepper: bytes
 
 
-class Replay(Exception):  # noqa: N818 not an error: the answer that was given before
+class BodyTooSlow(Invalid):
+    code = "invalid_field"
+    remedy = "Send the body without pauses, or in smaller parts."
+
+
+class Replay(Exception):
     """This key was answered before; the answer goes out again, byte for byte."""
 
     def __init__(self, stored: StoredAnswer, body: bytes) -> None:
@@ -92,11 +100,14 @@ class ApiRequest(Request[Any, Any, Any]):
         parts: list[bytes] = []
         size = 0
         try:
-            async for part in self.stream():
-                size += len(part)
-                if size > most:
-                    raise too_large
-                parts.append(part)
+            async with asyncio.timeout(BODY_DEADLINE_S):
+                async for part in self.stream():
+                    size += len(part)
+                    if size > most:
+                        raise too_large
+                    parts.append(part)
+        except TimeoutError:
+            raise BodyTooSlow(f"The body did not arrive within {BODY_DEADLINE_S:g} s.", param="body") from None
         except ClientException as error:
             raise Invalid(f"The body ended early: {error.detail}.", param="body") from None
         return b"".join(parts)
@@ -178,7 +189,9 @@ class ApiRequest(Request[Any, Any, Any]):
         if stored is None:
             return
         if stored.fingerprint != fingerprint:
-            raise IdempotencyKeyReused("This Idempotency-Key was used for a different request.", param="Idempotency-Key")
+            raise IdempotencyKeyReused(
+                "This Idempotency-Key was used for a different request.", param="Idempotency-Key"
+            )
         bound_to = f"idempotency_keys.body {workspace_id} {name}"
         raise Replay(stored, self.services.vault.open(stored.body, bound_to=bound_to))
 
@@ -192,7 +205,12 @@ class ApiRequest(Request[Any, Any, Any]):
 
     def _fingerprint(self, body: bytes) -> bytes:
         whole = hashlib.sha256()
-        for part in (self.method, self.url.path, self.scope["query_string"].decode("latin-1"), str(self.caller.client_id)):
+        for part in (
+            self.method,
+            self.url.path,
+            self.scope["query_string"].decode("latin-1"),
+            str(self.caller.client_id),
+        ):
             whole.update(part.encode() + b"\n")
         whole.update(body)
         return whole.digest()

@@ -58,11 +58,11 @@ class NewCampaign(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw
 class CampaignChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     name: str | msgspec.UnsetType = msgspec.UNSET
     metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    hourly_limit: Limit | None | msgspec.UnsetType = msgspec.UNSET
-    daily_limit: Limit | None | msgspec.UnsetType = msgspec.UNSET
+    hourly_limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
+    daily_limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
     sender_ids: list[SenderId] | msgspec.UnsetType = msgspec.UNSET
     routes: list[str] | msgspec.UnsetType = msgspec.UNSET
-    schedule: Schedule | None | msgspec.UnsetType = msgspec.UNSET
+    schedule: Schedule | msgspec.UnsetType | None = msgspec.UNSET
     missing_variable: MissingVariable | msgspec.UnsetType = msgspec.UNSET
     message_template_id: TemplateId | msgspec.UnsetType = msgspec.UNSET
     follow_ups: list[FollowUp] | msgspec.UnsetType = msgspec.UNSET

@@ -99,9 +99,7 @@ async def archive_client(request: ApiRequest) -> Response[bytes]:
     async with request.unit() as unit:
         await actions.archive_client(unit.conn, request.caller, client_id)
         caller = request.caller
-        return unit.answer(
-            await client_queries.by_id(unit.conn, caller.workspace_id, client_id, only=caller.client_id)
-        )
+        return unit.answer(await client_queries.by_id(unit.conn, caller.workspace_id, client_id, only=caller.client_id))
 
 
 ROUTES = [

@@ -111,9 +111,7 @@ async def _campaign(conn: Connection, caller: Caller, campaign_id: CampaignId) -
 
 
 async def _upload_campaign(conn: Connection, caller: Caller, campaign_id: CampaignId) -> UploadCampaign:
-    campaign = await campaign_queries.lock_for_upload(
-        conn, caller.workspace_id, campaign_id, only=caller.client_id
-    )
+    campaign = await campaign_queries.lock_for_upload(conn, caller.workspace_id, campaign_id, only=caller.client_id)
     if campaign is None:
         raise CampaignNotFound("There is no such campaign.")
     if campaign.archived_at is not None:

@@ -1,6 +1,8 @@
 """The only SQL on campaigns and campaign_steps outside the engine."""
 
 from datetime import datetime
+from typing import cast
+from uuid import UUID
 
 import msgspec
 
@@ -29,7 +31,9 @@ async def insert(conn: Connection, campaign: Campaign, *, workspace_id: Workspac
         campaign.created_at)  # fmt: skip
 
 
-async def replace_steps(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, steps: list[Step]) -> None:
+async def replace_steps(
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, steps: list[Step]
+) -> None:
     """A draft's steps, written anew."""
     await execute(
         conn, "DELETE FROM campaign_steps WHERE workspace_id = $1 AND campaign_id = $2", workspace_id, campaign_id
@@ -77,7 +81,7 @@ async def by_id(
     """, workspace_id, campaign_id, only)  # fmt: skip
 
 
-async def page(
+async def page(  # noqa: PLR0913 the filters of a list
     conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, client_id: ClientId | None,
     state: CampaignState | None, before: CampaignId | None, limit: int,
 ) -> list[Campaign]:  # fmt: skip
@@ -97,9 +101,7 @@ async def page(
     """, workspace_id, only, client_id, state, before, limit)  # fmt: skip
 
 
-async def lock(
-    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, only: ClientId | None
-) -> bool:
+async def lock(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, only: ClientId | None) -> bool:
     """Hold the campaign for a change of its state, limits or texts; read it after that."""
     return await value(conn, """
         SELECT true FROM campaigns
@@ -229,12 +231,12 @@ async def missing_senders(
     conn: Connection, workspace_id: WorkspaceId, *, client_id: ClientId, sender_ids: list[SenderId]
 ) -> list[SenderId]:
     """Which of these are no senders of the workspace that serve the client."""
-    found = await conn.fetch("""
-        SELECT id FROM senders
+    found = await value(conn, """
+        SELECT array_agg(id) FROM senders
         WHERE workspace_id = $1 AND archived_at IS NULL AND id = ANY ($3)
           AND (client_ids = '{}' OR $2 = ANY (client_ids))
-    """, workspace_id.uuid, client_id.uuid, [each.uuid for each in sender_ids])  # fmt: skip
-    known = {SenderId(each["id"]) for each in found}
+    """, workspace_id, client_id, sender_ids)  # fmt: skip
+    known = {SenderId(each) for each in cast("list[UUID]", found or [])}
     return [each for each in sender_ids if each not in known]
 
 

@@ -27,10 +27,10 @@ class NewClient(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
 
 class ClientChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     name: str | msgspec.UnsetType = msgspec.UNSET
-    external_id: str | None | msgspec.UnsetType = msgspec.UNSET
+    external_id: str | msgspec.UnsetType | None = msgspec.UNSET
     metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    hourly_limit: Limit | None | msgspec.UnsetType = msgspec.UNSET
-    daily_limit: Limit | None | msgspec.UnsetType = msgspec.UNSET
+    hourly_limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
+    daily_limit: Limit | msgspec.UnsetType | None = msgspec.UNSET
 
 
 async def create(conn: Connection, caller: Caller, new: NewClient) -> Client:

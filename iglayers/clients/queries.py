@@ -10,7 +10,8 @@ from iglayers.core.ids import ClientId, WorkspaceId
 async def insert(conn: Connection, client: Client, *, workspace_id: WorkspaceId) -> bool:
     """A new client; False when its external id is taken in the workspace."""
     return bool(await execute(conn, """
-        INSERT INTO clients (id, workspace_id, name, external_id, metadata, hourly_limit, daily_limit, created_at, updated_at)
+        INSERT INTO clients (id, workspace_id, name, external_id, metadata, hourly_limit, daily_limit, created_at,
+                             updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (workspace_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
     """, client.id, workspace_id, client.name, client.external_id, client.metadata, client.hourly_limit,
@@ -28,7 +29,9 @@ async def by_id(
     """, workspace_id, client_id, only)  # fmt: skip
 
 
-async def lock(conn: Connection, workspace_id: WorkspaceId, client_id: ClientId, *, only: ClientId | None) -> Client | None:
+async def lock(
+    conn: Connection, workspace_id: WorkspaceId, client_id: ClientId, *, only: ClientId | None
+) -> Client | None:
     """One client, locked: the first lock of every flow that takes it."""
     return await row(conn, Client, """
         SELECT id, name, external_id, metadata, hourly_limit, daily_limit, archived_at, created_at, updated_at

@@ -52,7 +52,9 @@ def _parse_fast(data: bytes) -> object:
 def _parse_slowly(data: bytes) -> object:
     try:
         text = data.decode()
-        tree = cast("object", json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite))
+        tree = cast(
+            "object", json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
+        )
     except UnicodeDecodeError as error:
         raise InvalidJson(f"The body is not UTF-8 (byte {error.start}).") from None
     except RecursionError:
@@ -83,7 +85,9 @@ def _refuse(text: str, at: str) -> NoReturn:
         raise MissingField(f"{field} is required.", param=field)
     if match := _UNKNOWN.match(text):
         field = path(match[2], match[1])
-        raise Invalid(f"{field} is not a field of this object.", param=field, remedy="Check its spelling, or leave it out.")
+        raise Invalid(
+            f"{field} is not a field of this object.", param=field, remedy="Check its spelling, or leave it out."
+        )
     if match := _AT.match(text):
         field = path(match[2])
         raise Invalid(f"{field}: {match[1]}.", param=field)

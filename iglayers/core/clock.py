@@ -16,9 +16,7 @@ class Moment(datetime):
     @classmethod
     def of(cls, moment: datetime) -> Self:
         utc = moment.astimezone(UTC)
-        return cls(
-            utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond // 1000 * 1000, UTC
-        )
+        return cls(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond // 1000 * 1000, UTC)
 
     def rfc3339(self) -> str:
         return self.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

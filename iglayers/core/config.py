@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,10 +14,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     data_dir: Path
     host: str = "127.0.0.1"
-    port: int = 3000
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 3000
     secret_key: str | None = None
-    sandbox_speed: float | None = None
-    worker_slots: int = 16
+    sandbox_speed: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    worker_slots: Annotated[int, msgspec.Meta(ge=1, le=500)] = 16
     send_deadline_s: float = 20.0
     send_lease_s: float = 90.0
     commit_patience_s: float = 5.0
@@ -25,7 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_burst: int = 100
     allow_http_webhooks: bool = False
     public_url: str | None = None
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     metrics_token: str | None = None
 
     def __post_init__(self) -> None:
@@ -33,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.send_lease_s <= self.send_deadline_s + 15:
             raise SettingsError(
                 "IGLAYERS_SEND_LEASE_S",
-                f"{self.send_lease_s:g} must be more than IGLAYERS_SEND_DEADLINE_S + 15 ({self.send_deadline_s + 15:g})",
+                f"must be more than IGLAYERS_SEND_DEADLINE_S + 15 = {self.send_deadline_s + 15:g}",
             )
 
 
@@ -54,7 +55,10 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
     values |= {name: value for name, value in overrides.items() if value is not None}
     for name, value in values.items():
         _check(name, value)
-    return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:  # how msgspec passes on what __post_init__ raised
+        raise error.__cause__ if isinstance(error.__cause__, SettingsError) else error from None
 
 
 def default_data_dir() -> Path:

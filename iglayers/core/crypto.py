@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -66,15 +67,17 @@ def vault_key(text: str) -> bytes:
 
 
 def kept_key(path: Path) -> bytes:
-    """The key in `path` (0600), made on first use."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return vault_key(path.read_text())
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
-        file.flush()
-        os.fsync(file.fileno())
+    """The key in `path` (0600), made on first use by whichever process comes first."""
+    if not path.exists():
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link appears whole or not at all, and never replaces a key that is in use.
+        with suppress(FileExistsError):
+            os.link(partial, path)
+        partial.unlink()
     return vault_key(path.read_text())
 
 

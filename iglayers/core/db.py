@@ -3,6 +3,9 @@
 `transaction()` marks the task, so that outgoing calls refuse to run while rows are locked.
 """
 
+# asyncpg ships without types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -59,8 +62,22 @@ class Database:
         await self._pool.close()
 
 
-async def connect(url: str, *, size: int, name: str = "iglayers") -> Database:
-    """A pool of up to `size` connections; OSError or asyncpg.PostgresError when the server cannot be reached."""
+# The engine asks the same few statements thousands of times, each by keys: planned once, along indexes, also while
+# the tables are too young to have statistics. Planning anew took longer than running them.
+_BY_KEYS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+
+async def connect(url: str, *, size: int, name: str = "iglayers", by_keys: bool = False) -> Database:
+    """A pool of up to `size` connections; OSError or asyncpg.PostgresError when the server cannot be reached.
+
+    `by_keys` is for workers, whose statements find every row by a key.
+    """
     pool = await asyncpg.create_pool(
         url,
         min_size=min(2, size),
@@ -69,7 +86,7 @@ async def connect(url: str, *, size: int, name: str = "iglayers") -> Database:
         reset=_keep_as_is,
         statement_cache_size=512,
         command_timeout=120,
-        server_settings={"application_name": name, "timezone": "UTC"},
+        server_settings={"application_name": name, "timezone": "UTC"} | (_BY_KEYS if by_keys else {}),
     )
     return Database(pool)
 
@@ -103,9 +120,7 @@ async def stream(conn: Connection, kind: type[T], sql: LiteralString, /, *args: 
 
 
 async def _prepare(conn: asyncpg.Connection) -> None:
-    await conn.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_write_jsonb, decoder=_read_jsonb, format="binary"
-    )
+    await conn.set_type_codec("jsonb", schema="pg_catalog", encoder=_write_jsonb, decoder=_read_jsonb, format="binary")
     # `json` keeps the exact text: events are signed and delivered as they were written.
     await conn.set_type_codec("json", schema="pg_catalog", encoder=_write_json, decoder=msgspec.Raw, format="text")
 
@@ -136,8 +151,9 @@ def _plain(arg: object) -> object:
         return arg.uuid
     if isinstance(arg, Enum):
         return arg.value
-    if isinstance(arg, list) and arg and isinstance(arg[0], Id | Enum):
-        return [_plain(item) for item in cast("list[object]", arg)]
+    if isinstance(arg, list):
+        items = cast("list[object]", arg)
+        return [_plain(item) for item in items] if items and isinstance(items[0], Id | Enum) else items
     return arg
 
 

@@ -153,9 +153,7 @@ class EmbeddedPostgres:
                 launches += 1
             else:
                 raise EmbeddedPostgresError(f"PostgreSQL did not come up. {self._log_tail()}")
-        raise EmbeddedPostgresError(
-            f"PostgreSQL was not ready after {_START_TIMEOUT_S:.0f} s. {self._log_tail()}"
-        )
+        raise EmbeddedPostgresError(f"PostgreSQL was not ready after {_START_TIMEOUT_S:.0f} s. {self._log_tail()}")
 
     def _state(self) -> _State:
         """Only for one process at a time: two who try the lock at once would see each other."""
@@ -204,9 +202,7 @@ class EmbeddedPostgres:
         version = self._cluster / "PG_VERSION"
         found = version.read_text().strip() if version.exists() else None
         if found is None and self._cluster.exists():
-            raise EmbeddedPostgresError(
-                f"{self._cluster} is no PostgreSQL cluster. Move it away, start again."
-            )
+            raise EmbeddedPostgresError(f"{self._cluster} is no PostgreSQL cluster. Move it away, start again.")
         if found not in (None, _MAJOR):
             raise EmbeddedPostgresError(
                 f"{self._cluster} was written by PostgreSQL {found}; this release brings {_MAJOR}. "

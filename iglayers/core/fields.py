@@ -3,9 +3,9 @@
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from iglayers.core.wire import json_bytes
 from iglayers.core.errors import Invalid
 from iglayers.core.text import clean_line, clean_text
+from iglayers.core.wire import json_bytes
 
 MAX_METADATA_BYTES = 4_096
 MAX_INTEGER = 2**63 - 1

@@ -2,8 +2,8 @@
 
 import os
 import time
-import uuid
 from typing import ClassVar, Self
+from uuid import UUID
 
 
 class Id:
@@ -11,9 +11,9 @@ class Id:
 
     __slots__: ClassVar[tuple[str, ...]] = ("uuid",)
     prefix: ClassVar[str]
-    uuid: uuid.UUID
+    uuid: UUID
 
-    def __init__(self, value: uuid.UUID) -> None:
+    def __init__(self, value: UUID) -> None:
         self.uuid = value
 
     @classmethod
@@ -27,7 +27,7 @@ class Id:
         if head != cls.prefix or len(digits) != 32 or not digits.isascii() or not digits.isalnum():
             raise ValueError(f"expected an id that starts with {cls.prefix}_")
         try:
-            return cls(uuid.UUID(hex=digits))
+            return cls(UUID(hex=digits))
         except ValueError:
             raise ValueError(f"expected an id that starts with {cls.prefix}_") from None
 
@@ -49,24 +49,24 @@ class Id:
         return hash(self.uuid)
 
 
-def uuid7() -> uuid.UUID:
+def uuid7() -> UUID:
     """A UUIDv7 (RFC 9562) of this moment."""
     return uuid7_block(1)[0]
 
 
-def uuid7_block(count: int) -> list[uuid.UUID]:
+def uuid7_block(count: int) -> list[UUID]:
     """`count` UUIDv7 of one moment that sort in the order returned.
 
     The 12 bits after the time hold the high part of the index, so that rows of one upload keep their order.
     """
     milliseconds = time.time_ns() // 1_000_000
     noise = os.urandom(8 * count)
-    made: list[uuid.UUID] = []
+    made: list[UUID] = []
     for index in range(count):
         # 4,096 ids share a millisecond's counter; beyond it the time itself moves on.
         head = ((milliseconds + (index >> 12)) << 16) | 0x7000 | (index & 0xFFF)
         tail = int.from_bytes(noise[8 * index : 8 * index + 8]) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-        made.append(uuid.UUID(int=(head << 64) | tail))
+        made.append(UUID(int=(head << 64) | tail))
     return made
 
 

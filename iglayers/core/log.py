@@ -34,9 +34,7 @@ def get(name: str) -> structlog.typing.FilteringBoundLogger:
     return structlog.get_logger(logger=name)
 
 
-def mask_secrets(
-    _logger: object, _method: str, event: MutableMapping[str, object]
-) -> MutableMapping[str, object]:
+def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, object]) -> MutableMapping[str, object]:
     """Keys and webhook secrets never reach a log, wherever they stand in a line."""
     for name, value in event.items():
         if isinstance(value, str):

@@ -3,12 +3,17 @@
 Any number of processes may call it at once; one does the work and the others wait for it.
 """
 
+# asyncpg ships without types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import hashlib
 from collections.abc import Sequence
 from importlib import resources
 from typing import LiteralString, cast
 
 import asyncpg
+
+from iglayers.core.db import Connection
 
 _LOCK = 7_301_970_215
 
@@ -19,7 +24,7 @@ class MigrationError(RuntimeError):
 
 async def migrate(url: str) -> Sequence[str]:
     """Apply what is missing; the names of the files applied."""
-    conn = await asyncpg.connect(url, server_settings={"application_name": "iglayers migrate"})
+    conn: asyncpg.Connection = await asyncpg.connect(url, server_settings={"application_name": "iglayers migrate"})
     try:
         await _refuse_unsuitable(conn)
         await conn.execute("SELECT pg_advisory_lock($1)", _LOCK)
@@ -36,6 +41,15 @@ def files() -> list[tuple[str, str]]:
     folder = resources.files("iglayers") / "migrations"
     found = sorted(entry.name for entry in folder.iterdir() if entry.name[:4].isdigit())
     return [(name, (folder / name).read_text()) for name in found]
+
+
+async def pending(conn: Connection) -> list[str]:
+    """The files that have not been applied; all of them on a database that was never migrated."""
+    names = [name for name, _ in files()]
+    if await conn.fetchval("SELECT to_regclass('migrations') IS NULL"):
+        return names
+    done = {entry["name"] for entry in await conn.fetch("SELECT name FROM migrations")}
+    return [name for name in names if name not in done]
 
 
 async def _refuse_unsuitable(conn: asyncpg.Connection) -> None:

@@ -4,7 +4,9 @@ import re
 import unicodedata
 
 # Bidirectional controls, zero-width and invisible characters. U+200D stays: emoji families need it.
-_HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]")
+_HIDDEN = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
 _LINE_BREAKS = re.compile("\r\n?|[\u2028\u2029\u0085]")
 
 

@@ -17,7 +17,7 @@ def encode_special(item: object) -> str:
         return str(item)
     if isinstance(item, Moment):
         return item.rfc3339()
-    raise NotImplementedError(type(item))
+    raise NotImplementedError(repr(type(item)))
 
 
 def decode_special(kind: type, item: object) -> object:

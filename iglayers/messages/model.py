@@ -21,7 +21,7 @@ class MessageState(StrEnum):
     UNKNOWN = "unknown"
 
 
-# What may follow what. Nothing leads from `unknown` back to sending; a re-send is a new attempt that a person asked for.
+# What may follow what. Nothing leads from `unknown` back to `sending`: a re-send is a new attempt that a person wants.
 FOLLOWS: dict[MessageState, frozenset[MessageState]] = {
     MessageState.SENDING: frozenset(
         {MessageState.SENT, MessageState.FAILED, MessageState.NOT_SENT, MessageState.UNKNOWN}

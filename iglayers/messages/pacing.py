@@ -84,7 +84,7 @@ def _moments(budget: Budget, schedule: Schedule | None, zone: str) -> list[tuple
     return moments
 
 
-def gap(  # noqa: PLR0913 the rule has these terms
+def gap(
     limits: Limits, begun_at: datetime, day_used: int, message_id: UUID, schedule: Schedule | None, zone: str
 ) -> timedelta:
     """How long to wait after the message that began at `begun_at`.

@@ -45,7 +45,12 @@ async def by_id(
 
 
 async def add_evidence(
-    conn: Connection, workspace_id: WorkspaceId, message_id: MessageId, *, evidence: dict[str, Any], provider_message_id: str
+    conn: Connection,
+    workspace_id: WorkspaceId,
+    message_id: MessageId,
+    *,
+    evidence: dict[str, Any],
+    provider_message_id: str,
 ) -> None:
     """Something that shows what became of a message, also when it was settled before."""
     await execute(conn, """

@@ -79,7 +79,7 @@ def has_ended(schedule: Schedule | None, at: datetime) -> bool:
 
 
 def next_opening(schedule: Schedule, at: datetime) -> Opening | None:
-    """The stretch that holds `at`, or the first after it; None when the schedule ends before. Ends with the local day."""
+    """The stretch that holds `at`, or the first after it, at most to midnight; None when the schedule ends before."""
     at = max(at, schedule.start_at) if schedule.start_at else at
     zone = _zone(schedule.timezone)
     opens_at = at if _inside(schedule, zone, at) else _next_change(schedule, zone, at, into=True)
@@ -111,8 +111,7 @@ def _inside(schedule: Schedule, zone: ZoneInfo, at: datetime) -> bool:
     local = at.astimezone(zone)
     day, minute = _DAYS[local.weekday()], local.hour * 60 + local.minute
     return any(
-        day in window.days and _minutes(window.opens) <= minute < _minutes(window.closes)
-        for window in schedule.windows
+        day in window.days and _minutes(window.opens) <= minute < _minutes(window.closes) for window in schedule.windows
     )
 
 

@@ -81,7 +81,8 @@ async def log_by_hand(conn: Connection, caller: Caller, new: NewReply, *, pepper
 async def record(conn: Connection, incoming: Incoming, *, now: datetime) -> Reply | None:
     """Match a reply to the newest message of its sender to its person, and do what follows; None if it was known.
 
-    Locks targets by id, then the contact. The wake-up is last: others who hold targets wait for that row.
+    Locks the campaign against cancelling, targets by id, then the contact. The wake-up is last: others who hold
+    targets wait for that row.
     """
     answered = await queries.newest_message(
         conn, incoming.workspace_id, sender_id=incoming.sender.id, contact_id=incoming.contact.id, only=incoming.only
@@ -129,6 +130,8 @@ async def _sender(conn: Connection, caller: Caller, new: NewReply) -> Sender:
 async def _mark(conn: Connection, incoming: Incoming, answered: Answered | None, *, now: datetime) -> int:
     """The answered target is replied, and nobody follows up on this person; the number of follow-ups stopped."""
     workspace_id, target_id = incoming.workspace_id, answered and answered.target_id
+    if answered is not None:
+        await queries.hold_campaign(conn, workspace_id, answered.campaign_id)
     held = await targets.lock_answered(conn, workspace_id, target_id=target_id, contact_id=incoming.contact.id)
     stopped = await targets.stop_followups(conn, workspace_id, held, now=now)
     if target_id is not None:

@@ -45,7 +45,6 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     campaign_id: CampaignId
     campaign_name: str
     client_id: ClientId
-    campaign_state: str
     metadata: dict[str, Any]
     target_id: TargetId
     instagram_username: str | None
@@ -55,7 +54,6 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     category: str | None
     follower_count: int | None
     variables: dict[str, Any] | None
-    target_state: str
     message_id: MessageId
     step: int
     route: str
@@ -79,7 +77,6 @@ def event_data(context: Context, reply: Reply) -> dict[str, Any]:
             "id": context.campaign_id,
             "name": context.campaign_name,
             "clientId": context.client_id,
-            "status": context.campaign_state,
             "metadata": context.metadata,
         },
         "target": {
@@ -91,7 +88,6 @@ def event_data(context: Context, reply: Reply) -> dict[str, Any]:
             "category": context.category,
             "followerCount": context.follower_count,
             "variables": context.variables or {},
-            "status": context.target_state,
         },
         "message": {
             "id": context.message_id,

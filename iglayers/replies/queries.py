@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from iglayers.core.db import Connection, execute, row, rows
-from iglayers.core.ids import ClientId, ContactId, MessageId, ReplyId, SenderId, WorkspaceId
+from iglayers.core.db import Connection, execute, row, rows, value
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, ReplyId, SenderId, WorkspaceId
 from iglayers.replies.model import Answered, Context, Filters, Reply
 
 
@@ -23,6 +23,16 @@ async def newest_message(
     """, workspace_id, sender_id, contact_id, only)  # fmt: skip
 
 
+async def hold_campaign(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> None:
+    """Keep the campaign from being cancelled or deleted meanwhile; the engine is not in the way.
+
+    The reply's foreign key needs this lock too: taken after the target's, it would close a circle with a cancel.
+    """
+    await value(conn, """
+        SELECT true FROM campaigns WHERE workspace_id = $1 AND id = $2 FOR KEY SHARE
+    """, workspace_id, campaign_id)  # fmt: skip
+
+
 async def insert(
     conn: Connection, reply: Reply, *, workspace_id: WorkspaceId, contact_id: ContactId, inbound_id: UUID | None
 ) -> bool:
@@ -39,9 +49,9 @@ async def insert(
 async def context(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId) -> Context | None:
     """What an event about an answer to this message tells."""
     return await row(conn, Context, """
-        SELECT c.id AS campaign_id, c.name AS campaign_name, c.client_id, c.state AS campaign_state, c.metadata,
+        SELECT c.id AS campaign_id, c.name AS campaign_name, c.client_id, c.metadata,
                t.id AS target_id, p.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
-               t.category, t.follower_count, t.variables, t.state AS target_state,
+               t.category, t.follower_count, t.variables,
                m.id AS message_id, m.step, m.route, m.body AS message_text
         FROM messages m
         JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id

@@ -1,6 +1,5 @@
 """What settles an unknown: evidence from the provider, or a person's word. Both are kept with the message."""
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -101,6 +100,4 @@ def _ending(attempt: Attempt, wanted: Resolution, reason: str, at: Moment) -> Se
             message_state="not_sent", target_state="queued", error_code="outcome_unknown", reason=reason,
             next_step=attempt.step, next_due_at=at,
         )  # fmt: skip
-    return Settlement(
-        message_state="failed", target_state="failed", error_code="outcome_unknown", reason=reason
-    )
+    return Settlement(message_state="failed", target_state="failed", error_code="outcome_unknown", reason=reason)

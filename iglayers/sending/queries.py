@@ -24,16 +24,16 @@ async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | Non
     return await row(conn, Pick, _PICK, machine_transports, BEGINS)  # fmt: skip
 
 
-async def facts(
-    conn: Connection, pick: Pick, *, now: datetime, sender: Limits, month: date
-) -> Facts | None:
+async def facts(conn: Connection, pick: Pick, *, now: datetime, sender: Limits, month: date) -> Facts | None:
     """What decides about the next person: target and contact locked, then the clock and the ledger read.
 
     A statement of its own, so that it sees whatever committed before the locks of `pick` were granted.
     """
-    return await row(conn, Facts, _FACTS, pick.workspace_id, pick.campaign_id, pick.sender_id, now, month, sender.hourly, sender.daily,
-        pick.hourly_limit, pick.daily_limit, pick.sender_last_begun_at, pick.campaign_last_begun_at,
-        pick.client_id)  # fmt: skip
+    return await row(
+        conn, Facts, _FACTS,
+        pick.workspace_id, pick.campaign_id, pick.sender_id, now, month, sender.hourly, sender.daily,
+        pick.hourly_limit, pick.daily_limit, pick.sender_last_begun_at, pick.campaign_last_begun_at, pick.client_id,
+    )  # fmt: skip
 
 
 async def lock_client(conn: Connection, pick: Pick) -> bool:
@@ -63,24 +63,32 @@ async def begin(  # noqa: PLR0913 the one row that everything hangs on
     Nothing is written when the person is suppressed, or was contacted for this scope by another target: the
     contact is locked, so what this statement sees is what holds.
     """
-    found = await row(conn, Begun, _BEGIN, attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.client_id, attempt.campaign_id,
+    found = await row(
+        conn, Begun, _BEGIN,
+        attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.client_id, attempt.campaign_id,
         attempt.target_id, attempt.contact_id, attempt.sender_id, attempt.step, variant, attempt.route, text,
         attempt.begun_at, lease_s, workspace_is_scope, attempt.usage_month, campaign_due_at, sender_ready_at,
-        sent_on, monthly_limit)  # fmt: skip
+        sent_on, monthly_limit,
+    )  # fmt: skip
     assert found is not None
     return found
 
 
-async def settle(conn: Connection, attempt: Attempt, end: Settlement, *, at: Moment, event: tuple[UUID, str, bytes] | None) -> bool:
+async def settle(
+    conn: Connection, attempt: Attempt, end: Settlement, *, at: Moment, event: tuple[UUID, str, bytes] | None
+) -> bool:
     """Write down how an attempt ended; False when it was settled for good before.
 
     The target is locked first, then the message. First-hand knowledge also settles an unknown; `replied` stays.
     """
     event_id, event_type, event_data = event or (None, None, None)
-    return await value(conn, _SETTLE, attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.target_id, attempt.usage_month,
+    return await value(
+        conn, _SETTLE,
+        attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.target_id, attempt.usage_month,
         end.message_state, at, end.error_code, end.reason, end.provider_message_id, end.target_state, end.next_step,
-        end.gives_back, end.next_due_at, event_id, event_type, attempt.client_id,
-        attempt.campaign_id, attempt.contact_id, event_data)  # fmt: skip
+        end.gives_back, end.next_due_at, event_id, event_type, attempt.client_id, attempt.campaign_id,
+        attempt.contact_id, event_data,
+    )  # fmt: skip
 
 
 async def skip(  # noqa: PLR0913 a skip is told with all its facts
@@ -123,7 +131,7 @@ async def rest_sender(conn: Connection, pick: Pick, *, ready_at: datetime) -> No
 
 async def outlook(conn: Connection, pick: Pick, *, now: datetime, machine_transports: list[str]) -> Outlook:
     """What a campaign without a next message waits for."""
-    found = await row(conn, Outlook, _OUTLOOK, pick.workspace_id, pick.campaign_id, now, machine_transports)  # fmt: skip
+    found = await row(conn, Outlook, _OUTLOOK, pick.workspace_id, pick.campaign_id, now, machine_transports)
     assert found is not None
     return found
 

@@ -23,7 +23,7 @@ BLOCKED = timedelta(seconds=30)
 _ENDED_BATCH = 1_000
 
 
-class MonthFull(Exception):  # noqa: N818 a way out of the transaction, not an error
+class MonthFull(Exception):
     """Another worker took the month's last message between the look and the count."""
 
 
@@ -90,10 +90,9 @@ async def _end_schedule(conn: Connection, pick: Pick, now: Moment) -> None:
     """At `endAt` the rest is skipped, some at a time; with nobody left the campaign completes."""
     if pick.schedule is None or not has_ended(pick.schedule, now):
         # No window opens before the end: look again then.
-        assert pick.schedule is not None and pick.schedule.end_at is not None
-        await _wait_until(
-            conn, pick, pick.schedule.end_at, rule="schedule", blocker=Blocker.OUTSIDE_SCHEDULE.value
-        )
+        assert pick.schedule is not None
+        assert pick.schedule.end_at is not None
+        await _wait_until(conn, pick, pick.schedule.end_at, rule="schedule", blocker=Blocker.OUTSIDE_SCHEDULE.value)
         return
     data = json_bytes({"campaign": {
         "id": pick.campaign_id, "name": pick.campaign_name, "clientId": pick.client_id, "metadata": pick.metadata,
@@ -115,9 +114,7 @@ async def _complete(conn: Connection, pick: Pick, now: Moment, machine_transport
     outlook = await queries.outlook(conn, pick, now=now, machine_transports=machine_transports)
     if outlook.next_due_at is not None or outlook.in_flight:
         return
-    await campaign_queries.set_state(
-        conn, pick.workspace_id, pick.campaign_id, state=CampaignState.COMPLETED, at=now
-    )
+    await campaign_queries.set_state(conn, pick.workspace_id, pick.campaign_id, state=CampaignState.COMPLETED, at=now)
     campaign = await campaign_queries.by_id(conn, pick.workspace_id, pick.campaign_id, only=None)
     assert campaign is not None
     await event_queries.record(conn, NewEvent(

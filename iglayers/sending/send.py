@@ -144,7 +144,9 @@ async def _look_again(conn: Connection, pick: Pick) -> bool:
 
 
 def _pace(pick: Pick) -> SenderPace:
-    assert pick.sender_hourly_limit and pick.sender_daily_limit and pick.sent_days is not None
+    assert pick.sender_hourly_limit
+    assert pick.sender_daily_limit
+    assert pick.sent_days is not None
     return SenderPace(
         hourly_limit=pick.sender_hourly_limit, daily_limit=pick.sender_daily_limit, min_gap_s=pick.min_gap_s or 0,
         ramp=bool(pick.ramp), sent_days=pick.sent_days, last_sent_on=pick.last_sent_on, warned_until=pick.warned_until,
@@ -176,7 +178,9 @@ async def _write_to(
     engine: Engine, conn: Connection, pick: Pick, facts: Facts, now: Moment, limits: pacing.Limits
 ) -> Ready | bool:
     """Refuse, or render and begin."""
-    assert pick.transport is not None and pick.sender_id is not None and facts.contact_id is not None
+    assert pick.transport is not None
+    assert pick.sender_id is not None
+    assert facts.contact_id is not None
     transport = engine.transports[pick.transport]
     way = _refuse(transport, pick, facts, now)
     if isinstance(way, Refusal):
@@ -270,7 +274,11 @@ def _pause(pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt) ->
 
 
 def _attempt(pick: Pick, facts: Facts, now: Moment, *, route: str) -> Attempt:
-    assert pick.sender_id and facts.target_id and facts.contact_id and pick.sender_username and facts.step is not None
+    assert pick.sender_id
+    assert facts.target_id
+    assert facts.contact_id
+    assert pick.sender_username
+    assert facts.step is not None
     later = [step["delay_hours"] for step in facts.steps if step["step"] == facts.step + 1]
     limited = facts.monthly_limit is not None
     return Attempt(
@@ -308,7 +316,9 @@ def _order(engine: Engine, pick: Pick, facts: Facts, attempt: Attempt, text: str
 
 
 async def _skip(conn: Connection, pick: Pick, facts: Facts, why: Refusal, now: Moment) -> bool:
-    assert facts.target_id is not None and facts.contact_id is not None and facts.step is not None
+    assert facts.target_id is not None
+    assert facts.contact_id is not None
+    assert facts.step is not None
     message = {"step": facts.step, "status": "skipped", "errorCode": why.code, "reason": why.reason}
     event: tuple[UUID, UUID, bytes] = (
         EventId.new().uuid, facts.contact_id.uuid, json_bytes(_event(pick, facts) | {"message": message})

@@ -35,7 +35,7 @@ from iglayers.targets.model import (
 _UNNAMED = UUID(int=0)
 
 
-class Accepted(msgspec.Struct):
+class Accepted(msgspec.Struct, gc=False):
     """A row that is to become a target, or (`is_again`) to take the place of one that ended unsent."""
 
     index: int
@@ -205,7 +205,7 @@ async def _record(this: Upload) -> None:
     )  # fmt: skip
 
 
-class Published(msgspec.Struct, rename="camel", frozen=True):
+class Published(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """A target as `target.queued` tells of it: its id and its published fields."""
 
     id: str

@@ -70,7 +70,7 @@ class Target(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class TargetRow(msgspec.Struct, frozen=True):
+class TargetRow(msgspec.Struct, frozen=True, gc=False):
     """One uploaded row, checked and cleaned; the username is canonical."""
 
     username: str
@@ -110,13 +110,13 @@ class UploadCampaign(msgspec.Struct, frozen=True, kw_only=True):
     first_contact_scopes: list[UUID]
 
 
-class RowError(msgspec.Struct, frozen=True, omit_defaults=True):
+class RowError(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     code: str
     message: str
     param: str | None = None
 
 
-class RowResult(msgspec.Struct, rename="camel", omit_defaults=True):
+class RowResult(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """What became of one row. `id` is absent when it was rejected, or in a dry run."""
 
     index: int

@@ -24,7 +24,7 @@ RESERVED = frozenset({*PUBLISHED, "clientName", "senderUsername"})
 VARIABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 
 
-class SentRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+class SentRow(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, gc=False):
     """A row as it is sent: the types are right, nothing else is known."""
 
     instagram_username: str | None = None

@@ -35,7 +35,7 @@ class RequestId:
             if message["type"] == "http.response.start":
                 headers = MutableScopeHeaders.from_message(message)
                 headers["X-Request-Id"] = request_id
-                for name, text in scope["state"].get("answer_headers", {}).items():
+                for name, text in cast("dict[str, str]", scope["state"].get("answer_headers", {})).items():
                     headers[name] = text
             await send(message)
 
@@ -86,5 +86,3 @@ def _permission(scope: Any) -> Permission:  # noqa: ANN401 an ASGI scope
     if named is not None:
         return cast("Permission", named)
     return Permission.READ if scope["method"] in ("GET", "HEAD") else Permission.WRITE
-
-

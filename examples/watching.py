@@ -1,0 +1,162 @@
+"""What the demo shows: tables on a terminal, lines on a pipe. Asks the API nothing and decides nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+Json = dict[str, Any]
+
+SHOWN = ("queued", "sent", "replied", "skipped", "failed", "unknown")
+# A terminal is redrawn at every look; a pipe gets a line so often.
+LINE_EVERY_LOOKS = 4
+
+COLOURS = {
+    "active": "green", "sent": "green", "replied": "cyan", "queued": "white", "skipped": "yellow", "failed": "red",
+    "unknown": "magenta", "challenged": "red", "disabled": "red", "paused": "yellow",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a running campaign; `summary` counts its targets by state, `day` is of the sandbox's clock."""
+
+    campaign: Json
+    summary: dict[str, int]
+    senders: list[Json]
+    day: float
+
+    def count(self, state: str) -> int:
+        # Who is being written to at this moment is still queued for a person who looks on.
+        return self.summary.get(state, 0) + (self.summary.get("sending", 0) if state == "queued" else 0)
+
+    @property
+    def total(self) -> int:
+        return sum(self.summary.values())
+
+    @property
+    def next_send(self) -> str:
+        campaign = self.campaign
+        if campaign["status"] != "running":
+            return campaign["status"]
+        if campaign["blockedReason"]:
+            return f"blocked: {campaign['blockedReason']}"
+        if campaign["nextAt"] is None:
+            return "now"
+        return moment(campaign["nextAt"]) + (f" ({campaign['limitedBy']})" if campaign["limitedBy"] else "")
+
+
+def console() -> Console:
+    """The terminal; on a pipe wide enough that no line is broken."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=140)
+
+
+def say(out: Console, text: str, *, style: str = "") -> None:
+    """A line as it is: no markup, not wrapped, so that it can be copied."""
+    out.print(Text(text, style=style), soft_wrap=True)
+
+
+def step(out: Console, text: str) -> None:
+    say(out, f"• {text}")
+
+
+def watch(
+    out: Console, look: Callable[[], Look], *, pause: Callable[[], None], is_over: Callable[[Look], bool]
+) -> Look:
+    """Look again and again until it is over; the last look."""
+    if not out.is_terminal:
+        return _watch_lines(out, look, pause, is_over)
+    with Live(console=out, auto_refresh=False) as live:
+        while True:
+            seen = look()
+            live.update(_picture(seen), refresh=True)
+            if is_over(seen):
+                return seen
+            pause()
+
+
+def _watch_lines(
+    out: Console, look: Callable[[], Look], pause: Callable[[], None], is_over: Callable[[Look], bool]
+) -> Look:
+    looks = 0
+    while True:
+        seen = look()
+        over = is_over(seen)
+        if over or looks % LINE_EVERY_LOOKS == 0:
+            say(out, _line(seen))
+        if over:
+            return seen
+        looks += 1
+        pause()
+
+
+def _line(seen: Look) -> str:
+    counts = "  ".join(f"{state} {seen.count(state)}" for state in SHOWN)
+    senders = Counter(each["state"] for each in seen.senders)
+    states = ", ".join(f"{number} {state}" for state, number in senders.most_common())
+    return f"  day {seen.day:4.1f}  {counts}  next send: {seen.next_send}  senders: {states}"
+
+
+def _picture(seen: Look) -> RenderableType:
+    done = seen.total - seen.count("queued")
+    counts = Table.grid(padding=(0, 3))
+    counts.add_row(*(Text(f"{state} {seen.count(state)}", style=COLOURS[state]) for state in SHOWN))
+    head = Text(f"Day {seen.day:.1f} of the sandbox's clock · {done} of {seen.total} · next send {seen.next_send}")
+    return Group(head, ProgressBar(total=seen.total or 1, completed=done, width=80), counts, senders(seen.senders))
+
+
+def senders(found: Iterable[Json]) -> Table:
+    """Each sender with its state, its day, and why it stopped."""
+    table = _table("sender", "state", "last 24 h", "health")
+    for each in found:
+        daily = each["budget"]["daily"]
+        state = Text(each["state"], style=COLOURS.get(each["state"], ""))
+        health = " ".join(each["health"]["reasons"]) or each["health"]["status"]
+        table.add_row(each["username"], state, f"{daily['sent']} of {daily['limit']}", Text(health))
+    return table
+
+
+def rejected(results: list[Json]) -> Table:
+    """Rows that were not taken, counted by code, with one of each as an example."""
+    table = _table("rejected", "rows", "for example")
+    counts = Counter(each["error"]["code"] for each in results)
+    for code, number in counts.most_common():
+        example = next(each["error"]["message"] for each in results if each["error"]["code"] == code)
+        table.add_row(code, str(number), Text(example))
+    return table
+
+
+def outcome(results: list[Json]) -> Table:
+    """Targets by how they ended and why, with one reason of each."""
+    table = _table("status", "code", "people", "reason, of one of them")
+    groups = Counter((each["status"], each["errorCode"] or "") for each in results)
+    order = {state: place for place, state in enumerate(SHOWN)}
+    for (status, code), number in sorted(groups.items(), key=lambda group: (order.get(group[0][0], 99), -group[1])):
+        example = next(each for each in results if (each["status"], each["errorCode"] or "") == (status, code))
+        reason = example["lastReply"] if status == "replied" else example["reason"]
+        table.add_row(Text(status, style=COLOURS.get(status, "")), code, str(number), Text(reason or ""))
+    return table
+
+
+def moment(text: str) -> str:
+    return f"{_parsed(text):%d %b %H:%M}"
+
+
+def _parsed(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for name in columns:
+        is_number = name in ("rows", "people", "last 24 h")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    return table

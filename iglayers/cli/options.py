@@ -1,0 +1,99 @@
+"""What every command shares: the options that say which installation is meant, and refusals as one clear line."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from iglayers.cli.installation import InstallationError
+from iglayers.core import config, log
+from iglayers.core.config import Settings, SettingsError
+from iglayers.core.crypto import SecretKeyError
+from iglayers.core.embedded import EmbeddedPostgresError
+from iglayers.core.errors import Error
+from iglayers.core.migrate import MigrationError
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the embedded database and of what this machine keeps (IGLAYERS_DATA_DIR)."),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(help="A PostgreSQL of your own, 15 or newer (IGLAYERS_DATABASE_URL)."),
+]
+
+REFUSALS = (SettingsError, SecretKeyError, MigrationError, EmbeddedPostgresError, InstallationError)
+_INTERRUPTED = 130
+
+
+class Given:
+    """The settings that the command line names; they win over the environment."""
+
+    def __init__(self, **overrides: object) -> None:
+        self.overrides: dict[str, object] = {name: item for name, item in overrides.items() if item is not None}
+
+    def settings(self, **more: object) -> Settings:
+        """All settings; logging is set up by them."""
+        settings = config.load(**(self.overrides | more))
+        log.configure(settings.log_level)
+        return settings
+
+
+def root(context: typer.Context, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Instagram creator outreach: campaigns, limits, results and signed webhooks over a REST API."""
+    context.obj = {"data_dir": data_dir, "database_url": database_url}
+
+
+def command(
+    group: typer.Typer, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function that takes Given first a command: it gets the shared options, and refusals end it with 1."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def run(
+            context: typer.Context, data_dir: Path | None, database_url: str | None, **options: Any  # noqa: ANN401 each command has its own
+        ) -> None:
+            before = {key: item for key, item in (context.find_root().obj or {}).items() if item is not None}
+            after = {"data_dir": data_dir, "database_url": database_url}
+            given = Given(**before | {key: item for key, item in after.items() if item is not None})
+            try:
+                function(given, **options)
+            except (*REFUSALS, Error) as error:
+                fail(error)
+            except KeyboardInterrupt:
+                raise typer.Exit(_INTERRUPTED) from None
+
+        setattr(run, "__signature__", _with_shared_options(function))  # noqa: B010 not an attribute of the type
+        return group.command(name)(run)
+
+    return register
+
+
+def fail(error: Exception) -> None:
+    """Say what is wrong and what to do, and end with 1."""
+    print(f"iglayers: {_explained(error)}", file=sys.stderr)
+    raise typer.Exit(1) from None
+
+
+def _explained(error: Exception) -> str:
+    if not isinstance(error, Error):
+        return str(error)
+    if error.param is not None and error.next_step == type(error).remedy:
+        return f"{error.message} Correct --{error.param}."
+    return f"{error.message} {error.next_step}".strip()
+
+
+def _with_shared_options(function: Callable[..., None]) -> inspect.Signature:
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = list(inspect.signature(function).parameters.values())[1:]
+    return inspect.Signature([
+        inspect.Parameter("context", keyword, annotation=typer.Context),
+        *(each.replace(kind=keyword) for each in own),
+        inspect.Parameter("data_dir", keyword, default=None, annotation=DataDir),
+        inspect.Parameter("database_url", keyword, default=None, annotation=DatabaseUrl),
+    ])

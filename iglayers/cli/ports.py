@@ -1,0 +1,49 @@
+"""The address that the API listens on: free or taken, as a URL, and whether it is ready to serve."""
+
+import errno
+import http.client
+import socket
+
+from iglayers.cli.installation import InstallationError
+from iglayers.core.config import Settings
+
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 what is listened on is not what is called
+
+
+def free_port(settings: Settings) -> int:
+    """The port of the settings, one that is free for 0; InstallationError when another process has it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As the server does, so that connections of an ended server do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise InstallationError(
+                    f"Port {settings.port} on {settings.host} is taken. End the process that has it, or choose another: --port."
+                ) from None
+            raise InstallationError(
+                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Choose another --host or --port."
+            ) from None
+        return probe.getsockname()[1]
+
+
+def url(settings: Settings) -> str:
+    """Where people find the API and the dashboard."""
+    if settings.public_url is not None:
+        return settings.public_url.rstrip("/")
+    host = _ANY.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether the API answers, and its database too."""
+    connection = http.client.HTTPConnection(_ANY.get(settings.host, settings.host), settings.port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
