@@ -170,7 +170,7 @@ def write_csv(api: Api, campaign: str) -> Path:
 
 def show(out: Console, ending: Ending) -> None:
     """What became of everybody, and of the senders."""
-    for table in (outcome(ending.results), senders(ending.last.senders)):
+    for table in (outcome(ending.results), senders(ending.last.senders, ending.results)):
         out.print()
         out.print(table)
     for each in ending.last.senders:

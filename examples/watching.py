@@ -113,14 +113,14 @@ def _picture(seen: Look) -> RenderableType:
     return Group(head, ProgressBar(total=seen.total or 1, completed=done, width=80), counts, senders(seen.senders))
 
 
-def senders(found: Iterable[Json]) -> Table:
-    """Each sender with its state, its day, and why it stopped."""
-    table = _table("sender", "state", "last 24 h", "health")
+def senders(found: Iterable[Json], results: Iterable[Json] = ()) -> Table:
+    """Each sender with its state and why it stopped; at the end also to how many people it wrote."""
+    wrote_to = Counter(each["senderUsername"] for each in results if each["sentAt"])
+    table = _table("sender", "state", "wrote to" if wrote_to else "", "why")
     for each in found:
-        daily = each["budget"]["daily"]
         state = Text(each["state"], style=COLOURS.get(each["state"], ""))
-        health = " ".join(each["health"]["reasons"]) or each["health"]["status"]
-        table.add_row(each["username"], state, f"{daily['sent']} of {daily['limit']}", Text(health))
+        number = str(wrote_to[each["username"]]) if wrote_to else ""
+        table.add_row(each["username"], state, number, Text(each["stateReason"] or ""))
     return table
 
 
@@ -157,6 +157,6 @@ def _parsed(text: str) -> datetime:
 def _table(*columns: str) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="bold")
     for name in columns:
-        is_number = name in ("rows", "people", "last 24 h")
+        is_number = name in ("rows", "people", "wrote to")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     return table

@@ -58,16 +58,14 @@ async def workspace(conn: Connection, workspace_id: WorkspaceId) -> Workspace | 
     """, workspace_id)  # fmt: skip
 
 
-async def change_workspace(
-    conn: Connection, workspace_id: WorkspaceId, *, monthly_limit: int | None, timezone: str,
-    first_contact_scope: str, retention_days: int,
-) -> None:  # fmt: skip
-    """New settings, all at once."""
+async def change_workspace(conn: Connection, workspace: Workspace) -> None:
+    """Store a workspace's name and settings as they are now."""
     await execute(conn, """
         UPDATE workspaces
-        SET monthly_limit = $2, timezone = $3, first_contact_scope = $4, retention_days = $5
+        SET name = $2, monthly_limit = $3, timezone = $4, first_contact_scope = $5, retention_days = $6
         WHERE id = $1
-    """, workspace_id, monthly_limit, timezone, first_contact_scope, retention_days)  # fmt: skip
+    """, workspace.id, workspace.name, workspace.monthly_limit, workspace.timezone, workspace.first_contact_scope,
+        workspace.retention_days)  # fmt: skip
 
 
 async def clock(conn: Connection, workspace_id: WorkspaceId) -> Clock | None:
@@ -89,8 +87,15 @@ async def set_clock(conn: Connection, workspace_id: WorkspaceId, new: Clock) -> 
 
 
 async def wake(conn: Connection, workspace_id: WorkspaceId) -> None:
-    """Ask the workers to plan this workspace's running campaigns anew, once this transaction has committed."""
-    await execute(conn, "INSERT INTO wakeups (workspace_id) VALUES ($1) ON CONFLICT DO NOTHING", workspace_id)
+    """Ask the workers to plan this workspace's running campaigns anew, once this transaction has committed.
+
+    Call it last: it holds a row that every change of the workspace's plans takes. It takes an old row too, so that
+    a worker that is just reading that one does not carry this wake-up away before the change is there.
+    """
+    await execute(conn, """
+        INSERT INTO wakeups (workspace_id) VALUES ($1)
+        ON CONFLICT (workspace_id) DO UPDATE SET workspace_id = excluded.workspace_id
+    """, workspace_id)  # fmt: skip
 
 
 async def take_wakeups(conn: Connection) -> list[WorkspaceId]:
@@ -304,9 +309,13 @@ class Durability(msgspec.Struct, frozen=True):
 
 async def durability(conn: Connection) -> Durability:
     """Whether the database keeps what it has committed."""
-    found = await row(conn, Durability, """
+    found = await row(
+        conn,
+        Durability,
+        """
         SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit
-    """)
+    """,
+    )
     assert found is not None
     return found
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import ClientException
+from litestar.exceptions import HTTPException
 from litestar.status_codes import HTTP_200_OK
 
 from iglayers.accounts import queries
@@ -41,11 +41,6 @@ class Services(msgspec.Struct, frozen=True):
     db: Database
     vault: Vault
     pepper: bytes
-
-
-class BodyTooSlow(Invalid):
-    code = "invalid_field"
-    remedy = "Send the body without pauses, or in smaller parts."
 
 
 class Replay(Exception):
@@ -107,8 +102,12 @@ class ApiRequest(Request[Any, Any, Any]):
                         raise too_large
                     parts.append(part)
         except TimeoutError:
-            raise BodyTooSlow(f"The body did not arrive within {BODY_DEADLINE_S:g} s.", param="body") from None
-        except ClientException as error:
+            raise Invalid(
+                f"The body did not arrive within {BODY_DEADLINE_S:g} s.",
+                param="body",
+                remedy="Send the body without pauses, or in smaller parts.",
+            ) from None
+        except HTTPException as error:  # also of a client that went away, which is no bug of ours
             raise Invalid(f"The body ended early: {error.detail}.", param="body") from None
         return b"".join(parts)
 

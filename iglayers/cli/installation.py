@@ -5,7 +5,7 @@ Any number of processes may do it at once.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
@@ -70,6 +70,12 @@ async def services(
         yield Services(settings=settings, db=db, vault=vault, pepper=pepper)
     finally:
         await _close(db)
+
+
+async def migrated(settings: Settings, url: str) -> Sequence[str]:
+    """Bring the database to the newest schema; the names of the files applied."""
+    with _explained(settings):
+        return await migrate(url)
 
 
 def with_services(settings: Settings, work: Callable[[Services], Awaitable[T]]) -> T:
@@ -142,7 +148,9 @@ def _explained(settings: Settings) -> Generator[None]:
         ) from error
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         where = "IGLAYERS_DATABASE_URL" if settings.database_url else f"{settings.data_dir / 'postgres.log'}"
-        raise InstallationError(f"The database cannot be used: {error or type(error).__name__}. See {where}.") from error
+        raise InstallationError(
+            f"The database cannot be used: {error or type(error).__name__}. See {where}."
+        ) from error
 
 
 async def _close(db: Database) -> None:

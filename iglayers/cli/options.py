@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -38,7 +38,7 @@ class Given:
 
     def settings(self, **more: object) -> Settings:
         """All settings; logging is set up by them."""
-        settings = config.load(**(self.overrides | more))
+        settings = config.load(None, **(self.overrides | more))
         log.configure(settings.log_level)
         return settings
 
@@ -48,19 +48,19 @@ def root(context: typer.Context, data_dir: DataDir = None, database_url: Databas
     context.obj = {"data_dir": data_dir, "database_url": database_url}
 
 
-def command(
-    group: typer.Typer, name: str | None = None
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function that takes Given first a command: it gets the shared options, and refusals end it with 1."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def run(
-            context: typer.Context, data_dir: Path | None, database_url: str | None, **options: Any  # noqa: ANN401 each command has its own
+            context: typer.Context,
+            data_dir: Path | None,
+            database_url: str | None,
+            **options: Any,  # noqa: ANN401 each command has its own
         ) -> None:
-            before = {key: item for key, item in (context.find_root().obj or {}).items() if item is not None}
-            after = {"data_dir": data_dir, "database_url": database_url}
-            given = Given(**before | {key: item for key, item in after.items() if item is not None})
+            given = Given(**_of_root(context))
+            given.overrides |= Given(data_dir=data_dir, database_url=database_url).overrides
             try:
                 function(given, **options)
             except (*REFUSALS, Error) as error:
@@ -72,6 +72,10 @@ def command(
         return group.command(name)(run)
 
     return register
+
+
+def _of_root(context: typer.Context) -> dict[str, object]:
+    return cast("dict[str, object]", context.find_root().obj or {})
 
 
 def fail(error: Exception) -> None:
@@ -91,9 +95,11 @@ def _explained(error: Exception) -> str:
 def _with_shared_options(function: Callable[..., None]) -> inspect.Signature:
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = list(inspect.signature(function).parameters.values())[1:]
-    return inspect.Signature([
-        inspect.Parameter("context", keyword, annotation=typer.Context),
-        *(each.replace(kind=keyword) for each in own),
-        inspect.Parameter("data_dir", keyword, default=None, annotation=DataDir),
-        inspect.Parameter("database_url", keyword, default=None, annotation=DatabaseUrl),
-    ])
+    return inspect.Signature(
+        [
+            inspect.Parameter("context", keyword, annotation=typer.Context),
+            *(each.replace(kind=keyword) for each in own),
+            inspect.Parameter("data_dir", keyword, default=None, annotation=DataDir),
+            inspect.Parameter("database_url", keyword, default=None, annotation=DatabaseUrl),
+        ]
+    )

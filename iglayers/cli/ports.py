@@ -19,12 +19,13 @@ def free_port(settings: Settings) -> int:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
+            where = f"port {settings.port} on {settings.host}"
             if error.errno == errno.EADDRINUSE:
                 raise InstallationError(
-                    f"Port {settings.port} on {settings.host} is taken. End the process that has it, or choose another: --port."
+                    f"{where.capitalize()} is taken. End the process that has it, or choose another --port."
                 ) from None
             raise InstallationError(
-                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Choose another --host or --port."
+                f"Cannot listen on {where}: {error.strerror}. Choose another --host or --port."
             ) from None
         return probe.getsockname()[1]
 

@@ -1,8 +1,9 @@
 """Reads of the ledger, and the few writes that are not the engine's."""
 
+from datetime import date, datetime
 from typing import Any
 
-from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.db import Connection, execute, row, rows, value
 from iglayers.core.ids import CampaignId, ClientId, MessageId, WorkspaceId
 from iglayers.messages.model import Message, MessageState
 
@@ -66,3 +67,38 @@ async def set_author(conn: Connection, workspace_id: WorkspaceId, message_id: Me
     await execute(
         conn, "UPDATE messages SET author = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, message_id, author
     )
+
+
+# Held in shared mode by every begin; exclusively by what changes rules that begins must not straddle.
+BEGINS = 7_301_970_217
+
+
+async def stop_begins(conn: Connection) -> None:
+    """Wait until every begin in flight has committed, and hold new ones until this transaction ends."""
+    await execute(conn, "SELECT pg_advisory_xact_lock($1)", BEGINS)
+
+
+async def count_month(
+    conn: Connection, workspace_id: WorkspaceId, *, month: date, begins_at: datetime, ends_at: datetime
+) -> int:
+    """What was begun in a month. What may yet be given back is marked as counted in it; no begin is in flight."""
+    return await value(conn, """
+        WITH open AS (
+            UPDATE messages SET usage_month = $2
+            WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4 AND state IN ('sending', 'unknown')
+        )
+        SELECT count(*) FROM messages
+        WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4 AND state <> 'not_sent'
+    """, workspace_id, month, begins_at, ends_at)  # fmt: skip
+
+
+async def widen_first_contacts(conn: Connection, workspace_id: WorkspaceId) -> int:
+    """Whoever had a first message from any client has had one from the workspace."""
+    return await execute(conn, """
+        INSERT INTO first_contacts (workspace_id, scope_id, contact_id, target_id)
+        SELECT DISTINCT ON (contact_id) workspace_id, workspace_id, contact_id, target_id
+        FROM first_contacts
+        WHERE workspace_id = $1 AND scope_id <> $1
+        ORDER BY contact_id, target_id
+        ON CONFLICT (workspace_id, scope_id, contact_id) DO NOTHING
+    """, workspace_id)  # fmt: skip

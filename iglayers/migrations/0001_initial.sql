@@ -355,6 +355,8 @@ CREATE TABLE inbound (
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- (real)
     processed_at timestamptz,                       -- (real)
+    failures smallint NOT NULL DEFAULT 0,           -- readings that failed
+    not_before timestamptz,                         -- (real) when it is read again after a failure
     contact_id uuid,
     UNIQUE (sender_id, provider_key)
 );

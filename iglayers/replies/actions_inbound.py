@@ -20,15 +20,14 @@ log = structlog.get_logger("replies")
 
 
 async def process_inbound(db: Database, *, pepper: bytes, limit: int = 200) -> int:
-    """Read up to `limit` facts; how many were read. One that fails stays for the next step and holds nobody up."""
-    failed: list[UUID] = []
+    """Read up to `limit` facts; how many were taken. One that fails waits for its next turn and holds nobody up."""
     for done in range(limit):
         fact: Inbound | None = None
         try:
             async with db.transaction() as conn:
-                fact = await queries_inbound.take(conn, skipping=failed)
+                fact = await queries_inbound.take(conn)
                 if fact is None:
-                    return done - len(failed)
+                    return done
                 contact_id = await _read(conn, fact, pepper=pepper)
                 await queries_inbound.mark_processed(conn, fact.workspace_id, fact.id, contact_id=contact_id)
         except (asyncpg.InterfaceError, OSError):
@@ -37,8 +36,9 @@ async def process_inbound(db: Database, *, pepper: bytes, limit: int = 200) -> i
             if fact is None:
                 raise
             log.exception("inbound.failed", inbound_id=str(fact.id), kind=fact.kind)
-            failed.append(fact.id)
-    return limit - len(failed)
+            async with db.connection() as conn:
+                await queries_inbound.put_back(conn, fact.workspace_id, fact.id)
+    return limit
 
 
 async def _read(conn: Connection, fact: Inbound, *, pepper: bytes) -> ContactId | None:

@@ -233,18 +233,14 @@ async def _store(
     return sender
 
 
-async def _tell(
-    conn: Connection, workspace_id: WorkspaceId, kind: EventType, sender: Sender, now: datetime
-) -> None:
+async def _tell(conn: Connection, workspace_id: WorkspaceId, kind: EventType, sender: Sender, now: datetime) -> None:
     await events.record(conn, NewEvent(type=kind, workspace_id=workspace_id, at=now, data={"sender": sender}))
 
 
 def _transport(mode: Mode, name: str) -> str:
     names = allowed(mode)
     if name not in names:
-        raise Invalid(
-            f"transport must be one of {', '.join(names)} in a {mode.value} workspace.", param="transport"
-        )
+        raise Invalid(f"transport must be one of {', '.join(names)} in a {mode.value} workspace.", param="transport")
     if name == "instagram":
         raise Invalid(
             "A sender of the transport instagram is added by connecting the account, which this version cannot do yet.",

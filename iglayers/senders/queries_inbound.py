@@ -24,16 +24,26 @@ async def insert(conn: Connection, received: list[Received]) -> int:
         [each.fact.fact for each in received], [each.fact.occurred_at for each in received])  # fmt: skip
 
 
-async def take(conn: Connection, *, skipping: list[UUID]) -> Inbound | None:
-    """The oldest fact that nobody has read or is reading, locked; `skipping` leaves out those that failed just now."""
+async def take(conn: Connection) -> Inbound | None:
+    """The oldest fact that nobody has read or is reading, locked; one that failed waits its time."""
     return await row(conn, Inbound, """
         SELECT id, workspace_id, sender_id, provider_key, kind, fact, occurred_at
         FROM inbound
-        WHERE processed_at IS NULL AND id <> ALL ($1::uuid[])
+        WHERE processed_at IS NULL AND (not_before IS NULL OR not_before <= clock_timestamp())
         ORDER BY id
         LIMIT 1
         FOR UPDATE SKIP LOCKED
-    """, skipping)  # fmt: skip
+    """)  # fmt: skip
+
+
+async def put_back(conn: Connection, workspace_id: WorkspaceId, inbound_id: UUID) -> None:
+    """Could not be read: again in 1 s, then 2, 4, … up to an hour; never lost."""
+    await execute(conn, """
+        UPDATE inbound
+        SET failures = least(failures + 1, 100),
+            not_before = clock_timestamp() + least(interval '1 hour', interval '1 second' * 2 ^ least(failures, 12))
+        WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, inbound_id)  # fmt: skip
 
 
 async def mark_processed(

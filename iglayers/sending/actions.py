@@ -8,7 +8,7 @@ import msgspec
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Caller, Scope
 from iglayers.core.clock import Moment, real_now
-from iglayers.core.db import Connection
+from iglayers.core.db import Connection, Database
 from iglayers.core.errors import InvalidState
 from iglayers.core.fields import text
 from iglayers.core.ids import MessageId, WorkspaceId
@@ -16,6 +16,7 @@ from iglayers.messages import queries as message_queries
 from iglayers.messages.model import Message, MessageNotFound, MessageState
 from iglayers.senders.model import Sent, Transport
 from iglayers.sending import queries, settle
+from iglayers.sending import queries_upkeep as upkeep
 from iglayers.sending.model import Attempt, Settlement
 
 
@@ -33,7 +34,7 @@ async def settle_by_evidence(
     False when the reference names no message, or one that was settled before.
     """
     message_id = MessageId(reference)
-    attempt = await queries.attempt(conn, message_id)
+    attempt = await upkeep.attempt(conn, message_id)
     if attempt is None or attempt.workspace_id != workspace_id:
         return False
     settled = await settle.apply(conn, attempt, Sent(provider_message_id))
@@ -43,13 +44,24 @@ async def settle_by_evidence(
     return settled
 
 
-async def resolve(
-    conn: Connection, caller: Caller, message_id: MessageId, wanted: Resolution, *, transports: dict[str, Transport]
-) -> Message:
+async def check_resend(
+    db: Database, caller: Caller, message_id: MessageId, *, transports: dict[str, Transport]
+) -> None:
+    """Refuse to write again what the provider knows; a call outside, so before the transaction that resolves."""
+    caller.needs(Scope.ADMIN)
+    async with db.connection() as conn:
+        attempt, _ = await _unknown(conn, caller, message_id)
+        name = await upkeep.transport_of(conn, attempt.workspace_id, attempt.sender_id)
+    found = await transports[name].look_up(attempt.message_id.uuid, None)
+    if found is not None:
+        raise InvalidState(f"The provider knows this message as {found.provider_message_id}: it was sent.")
+
+
+async def resolve(conn: Connection, caller: Caller, message_id: MessageId, wanted: Resolution) -> Message:
     """A named person says what became of an unknown message.
 
-    `not_sent` closes it as failed and the person stays contacted; `requeue` writes again, which needs the scope
-    admin, an ended lease and a provider that does not know the message.
+    `not_sent` closes it as failed and the person stays contacted; `requeue` writes again, once `check_resend` has
+    found that the provider does not know the message.
     """
     reason = text(wanted.reason, "reason", most=1_000)
     attempt, message = await _unknown(conn, caller, message_id)
@@ -58,7 +70,6 @@ async def resolve(
         caller.needs(Scope.ADMIN)
         if wanted.outcome != "not_sent":
             raise InvalidState("Only a message that was not sent can be sent again.", param="requeue")
-        await _refuse_known(conn, attempt, transports)
     end = _ending(attempt, wanted, reason, at)
     if wanted.requeue:
         await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
@@ -77,19 +88,12 @@ async def resolve(
 
 async def _unknown(conn: Connection, caller: Caller, message_id: MessageId) -> tuple[Attempt, Message]:
     message = await message_queries.by_id(conn, caller.workspace_id, message_id, only=caller.client_id)
-    attempt = await queries.attempt(conn, message_id)
+    attempt = await upkeep.attempt(conn, message_id)
     if message is None or attempt is None:
         raise MessageNotFound("There is no such message.")
     if message.status is not MessageState.UNKNOWN:
         raise InvalidState(f"The message is {message.status.value}, not unknown.")
     return attempt, message
-
-
-async def _refuse_known(conn: Connection, attempt: Attempt, transports: dict[str, Transport]) -> None:
-    name = await queries.transport_of(conn, attempt.workspace_id, attempt.sender_id)
-    found = await transports[name].look_up(attempt.message_id.uuid, None)
-    if found is not None:
-        raise InvalidState(f"The provider knows this message as {found.provider_message_id}: it was sent.")
 
 
 def _ending(attempt: Attempt, wanted: Resolution, reason: str, at: Moment) -> Settlement:

@@ -46,10 +46,11 @@ async def show_message(request: ApiRequest) -> Response[bytes]:
 async def resolve_message(request: ApiRequest) -> Response[bytes]:
     message_id = request.path_id(MessageId, MessageNotFound)
     wanted = await request.read(actions.Resolution)
-    transports = request.app.state.transports
+    if wanted.requeue:
+        transports = request.app.state.transports
+        await actions.check_resend(request.services.db, request.caller, message_id, transports=transports)
     async with request.unit() as unit:
-        message = await actions.resolve(unit.conn, request.caller, message_id, wanted, transports=transports)
-        return unit.answer(message)
+        return unit.answer(await actions.resolve(unit.conn, request.caller, message_id, wanted))
 
 
 ROUTES = [list_messages, show_message, resolve_message]

@@ -107,6 +107,7 @@ class Begun(msgspec.Struct, frozen=True):
     begun: bool
     suppressed: bool
     contacted: bool
+    replied: bool
     month_full: bool
 
 

@@ -4,16 +4,12 @@ from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
-import msgspec
-
-from iglayers.core.clock import Clock, Moment
+from iglayers.core.clock import Moment
 from iglayers.core.db import Connection, execute, row, value
-from iglayers.core.ids import CampaignId, MessageId, SenderId, TargetId, WorkspaceId
+from iglayers.core.ids import CampaignId, TargetId
 from iglayers.messages.pacing import Limits
-from iglayers.sending.model import Attempt, AttemptRow, Begun, ClientHistory, Facts, Outlook, Pick, Settlement
-
-# Held in shared mode by every begin; exclusively by what changes rules that begins must not straddle.
-BEGINS = 7_301_970_217
+from iglayers.messages.queries import BEGINS
+from iglayers.sending.model import Attempt, Begun, ClientHistory, Facts, Outlook, Pick, Settlement
 
 
 async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | None:
@@ -141,70 +137,10 @@ async def next_due(conn: Connection) -> datetime | None:
     return await value(conn, "SELECT min(due_at) FROM campaigns WHERE state = 'running'")
 
 
-async def ended_leases(conn: Connection, *, limit: int) -> list[MessageId]:
-    """Messages whose worker has not been heard of until the end of its lease."""
-    found = await conn.fetch("""
-        SELECT id FROM messages
-        WHERE state = 'sending' AND lease_until < clock_timestamp()
-        LIMIT $1
-    """, limit)  # fmt: skip
-    return [MessageId(each["id"]) for each in found]
-
-
-async def busy_senders(conn: Connection, sender_id: SenderId) -> bool:
-    """Whether a message of this sender is in flight."""
-    return await value(
-        conn, "SELECT EXISTS (SELECT FROM messages WHERE sender_id = $1 AND state = 'sending')", sender_id
-    )
-
-
-async def newest_begun(conn: Connection) -> MessageId | None:
-    """The newest message that was begun anywhere."""
-    found = await value(conn, "SELECT id FROM messages ORDER BY id DESC LIMIT 1")
-    return None if found is None else MessageId(found)
-
-
-async def knows(conn: Connection, message_id: MessageId) -> bool:
-    """Whether this database remembers the message."""
-    return await value(conn, "SELECT EXISTS (SELECT FROM messages WHERE id = $1)", message_id)
-
-
-async def stop_begins(conn: Connection) -> None:
-    """Wait until every begin in flight has committed, and hold new ones until this transaction ends."""
-    await execute(conn, "SELECT pg_advisory_xact_lock($1)", BEGINS)
-
-
 async def lock_campaign_for_settling(conn: Connection, campaign_id: CampaignId) -> None:
     """Keep the campaign from being cancelled while one of its people is queued again."""
     await value(conn, "SELECT true FROM campaigns WHERE id = $1 FOR KEY SHARE", campaign_id)
 
-
-async def workspace_ids(conn: Connection) -> list[WorkspaceId]:
-    """Every workspace."""
-    return [WorkspaceId(each["id"]) for each in await conn.fetch("SELECT id FROM workspaces")]
-
-
-_CLIENT_HISTORY: LiteralString = """
-    SELECT c.hourly_limit, c.daily_limit,
-           CASE WHEN c.hourly_limit IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
-               ORDER BY m.begun_at DESC OFFSET c.hourly_limit - 1 LIMIT 1) END AS nth_in_hour,
-           CASE WHEN c.daily_limit IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
-               ORDER BY m.begun_at DESC OFFSET c.daily_limit - 1 LIMIT 1) END AS nth_in_day,
-           CASE WHEN c.daily_limit IS NULL THEN 0 ELSE (
-               SELECT count(*) FROM messages m
-               WHERE m.client_id = c.id AND m.state <> 'not_sent'
-                 AND m.begun_at > last.begun_at - interval '24 hours') END AS day_used,
-           last.begun_at AS last_begun_at, last.id AS last_message_id
-    FROM clients c
-    LEFT JOIN LATERAL (
-        SELECT m.id, m.begun_at FROM messages m
-        WHERE m.client_id = c.id AND m.state <> 'not_sent'
-        ORDER BY m.begun_at DESC
-        LIMIT 1) last ON true
-    WHERE c.workspace_id = $1 AND c.id = $2
-"""
 
 _PICK: LiteralString = """
     WITH gate AS MATERIALIZED (
@@ -354,14 +290,19 @@ _BEGIN: LiteralString = """
                EXISTS (
                    SELECT FROM first_contacts f
                    WHERE f.workspace_id = $2 AND f.contact_id = $7 AND f.scope_id IN (SELECT id FROM scope)
-                     AND f.target_id <> $6) AS contacted
+                     AND f.target_id <> $6) AS contacted,
+               -- Settling may have made a follow-up due after the reply had stopped it.
+               $9 > 0 AND EXISTS (
+                   SELECT FROM replies r
+                   JOIN targets t ON t.workspace_id = $2 AND t.id = $6
+                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at) AS replied
     ), message AS (
         INSERT INTO messages (id, attempt_id, workspace_id, client_id, campaign_id, target_id, contact_id,
                               sender_id, step, variant, route, body, state, lease_until, begun_at, usage_month)
         SELECT $1, $3, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'sending',
                clock_timestamp() + make_interval(secs => $14), $13, $16
         FROM verdict
-        WHERE NOT suppressed AND NOT contacted
+        WHERE NOT suppressed AND NOT contacted AND NOT replied
         RETURNING id
     ), ledger AS (
         INSERT INTO first_contacts (workspace_id, scope_id, contact_id, target_id)
@@ -393,7 +334,7 @@ _BEGIN: LiteralString = """
         ON CONFLICT (workspace_id, month) DO UPDATE SET sent = u.sent + 1 WHERE u.sent < $20
         RETURNING sent
     )
-    SELECT EXISTS (SELECT FROM message) AS begun, suppressed, contacted,
+    SELECT EXISTS (SELECT FROM message) AS begun, suppressed, contacted, replied,
            EXISTS (SELECT FROM message) AND $16::date IS NOT NULL AND NOT EXISTS (SELECT FROM counted) AS month_full
     FROM verdict
 """
@@ -476,47 +417,24 @@ async def free_sender(conn: Connection, attempt: Attempt, *, at: Moment) -> None
     )  # fmt: skip
 
 
-async def attempt(conn: Connection, message_id: MessageId) -> Attempt | None:
-    """A message that a campaign sent, with all that settling it needs; read without a lock."""
-    found = await row(conn, AttemptRow, _ATTEMPT, message_id)
-    if found is None:
-        return None
-    fields = msgspec.structs.asdict(found)
-    clock = Clock(real_at=fields.pop("real_at"), at=fields.pop("at"), speed=fields.pop("speed"))
-    return Attempt(**fields, clock=clock)
-
-
-async def transport_of(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> str:
-    """The way that a sender's messages leave."""
-    return await value(
-        conn, "SELECT transport FROM senders WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id
-    )
-
-
-_ATTEMPT: LiteralString = """
-    SELECT m.id AS message_id, m.attempt_id, m.workspace_id, m.client_id, m.campaign_id, m.target_id, m.contact_id,
-           m.sender_id, s.username AS sender_username, m.step, m.route, m.begun_at, m.usage_month,
-           (SELECT min(n.delay_hours) FROM campaign_steps n
-            WHERE n.workspace_id = m.workspace_id AND n.campaign_id = m.campaign_id AND n.step = m.step + 1)
-               AS next_step_delay_h,
-           (SELECT count(*) FROM messages e
-            WHERE e.workspace_id = m.workspace_id AND e.contact_id = m.contact_id AND e.target_id = m.target_id
-              AND e.step = m.step AND e.state = 'not_sent') AS not_sent_before,
-           w.clock_real_at AS real_at, w.clock_at AS at, w.clock_speed AS speed,
-           jsonb_build_object(
-               'campaign', jsonb_build_object(
-                   'id', 'cmp_' || replace(c.id::text, '-', ''), 'name', c.name,
-                   'clientId', 'cl_' || replace(c.client_id::text, '-', ''), 'metadata', c.metadata),
-               'target', jsonb_build_object(
-                   'id', 'tgt_' || replace(t.id::text, '-', ''), 'instagramUsername', k.username,
-                   'profileUrl', t.profile_url, 'fullName', t.full_name, 'firstName', t.first_name,
-                   'category', t.category, 'followerCount', t.follower_count,
-                   'variables', coalesce(t.variables, '{}'))) AS event
-    FROM messages m
-    JOIN workspaces w ON w.id = m.workspace_id
-    JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
-    JOIN campaigns c ON c.workspace_id = m.workspace_id AND c.id = m.campaign_id
-    JOIN targets t ON t.workspace_id = m.workspace_id AND t.id = m.target_id
-    JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
-    WHERE m.id = $1 AND m.kind = 'step'
+_CLIENT_HISTORY: LiteralString = """
+    SELECT c.hourly_limit, c.daily_limit,
+           CASE WHEN c.hourly_limit IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET c.hourly_limit - 1 LIMIT 1) END AS nth_in_hour,
+           CASE WHEN c.daily_limit IS NOT NULL THEN (
+               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               ORDER BY m.begun_at DESC OFFSET c.daily_limit - 1 LIMIT 1) END AS nth_in_day,
+           CASE WHEN c.daily_limit IS NULL THEN 0 ELSE (
+               SELECT count(*) FROM messages m
+               WHERE m.client_id = c.id AND m.state <> 'not_sent'
+                 AND m.begun_at > last.begun_at - interval '24 hours') END AS day_used,
+           last.begun_at AS last_begun_at, last.id AS last_message_id
+    FROM clients c
+    LEFT JOIN LATERAL (
+        SELECT m.id, m.begun_at FROM messages m
+        WHERE m.client_id = c.id AND m.state <> 'not_sent'
+        ORDER BY m.begun_at DESC
+        LIMIT 1) last ON true
+    WHERE c.workspace_id = $1 AND c.id = $2
 """

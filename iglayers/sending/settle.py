@@ -28,6 +28,15 @@ TOOK = Histogram("iglayers_deliver_seconds", "From begin to settled")
 # After so many attempts of one step of which nothing left, the step has failed.
 MOST_NOT_SENT = 5
 _PATIENCE_S = 60.0
+# The database cannot be reached, is being stopped or started, is full, or is a standby for the moment.
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
 
 
 async def settle(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
@@ -41,7 +50,7 @@ async def settle(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
     while True:
         try:
             return await _settle_once(db, attempt, outcome)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+        except DATABASE_AWAY:
             if loop.time() > give_up_at:
                 raise
             await asyncio.sleep(pause_s)
@@ -65,7 +74,7 @@ async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
         await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
         await queries.free_sender(conn, attempt, at=at)
     settled = await queries.settle(conn, attempt, end, at=at, event=event(attempt, end, at))
-    if isinstance(outcome, NotSent) and outcome.trouble is not None:
+    if settled and isinstance(outcome, NotSent) and outcome.trouble is not None:
         await sender_actions.report_trouble(
             conn, workspace_id=attempt.workspace_id, sender_id=attempt.sender_id, trouble=outcome.trouble,
             reason=outcome.reason, now=at,

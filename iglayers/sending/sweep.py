@@ -14,8 +14,10 @@ from iglayers.accounts import queries as account_queries
 from iglayers.campaigns import queries as campaign_queries
 from iglayers.core.db import Connection, Database
 from iglayers.core.ids import MessageId
+from iglayers.messages import queries as message_queries
 from iglayers.senders.model import Unknown
-from iglayers.sending import queries, settle
+from iglayers.sending import queries_upkeep as upkeep
+from iglayers.sending import settle
 
 log = structlog.get_logger("sending")
 _BATCH = 100
@@ -24,10 +26,10 @@ _BATCH = 100
 async def end_leases(db: Database) -> int:
     """Messages whose worker is gone become unknown: nobody knows whether they left, so nobody sends them again."""
     async with db.connection() as conn:
-        ended = await queries.ended_leases(conn, limit=_BATCH)
+        ended = await upkeep.ended_leases(conn, limit=_BATCH)
     for message_id in ended:
         async with db.connection() as conn:
-            attempt = await queries.attempt(conn, message_id)
+            attempt = await upkeep.attempt(conn, message_id)
         if attempt is not None:
             await settle.settle(db, attempt, Unknown("The worker was lost while the message was on its way."))
     return len(ended)
@@ -64,7 +66,7 @@ class DatabaseMark:
             reason = await _forgotten(conn, mark, dispatch)
             if reason is None:
                 return dispatch.state == "running"
-            await queries.stop_begins(conn)
+            await message_queries.stop_begins(conn)
             await account_queries.pause_dispatch(conn, reason=reason)
         log.error("dispatch.paused", reason=reason, remedy="iglayers dispatch resume, once you know what was sent")
         return False
@@ -73,7 +75,7 @@ class DatabaseMark:
         """Remember the newest message; called every second or so."""
         async with db.connection() as conn:
             dispatch = await account_queries.dispatch(conn)
-            newest = await queries.newest_begun(conn)
+            newest = await upkeep.newest_begun(conn)
         mark = Mark(dispatch.system_identifier, dispatch.epoch, str(newest) if newest else None)
         if dispatch.state != "running" or mark == self._read():
             return
@@ -94,6 +96,6 @@ async def _forgotten(conn: Connection, mark: Mark, dispatch: account_queries.Dis
         return "This is another database than the one that sent the last messages."
     if dispatch.epoch < mark.epoch:
         return "The database is an older copy: it has forgotten that dispatch was resumed."
-    if mark.message_id is not None and not await queries.knows(conn, MessageId.parse(mark.message_id)):
+    if mark.message_id is not None and not await upkeep.knows(conn, MessageId.parse(mark.message_id)):
         return "The database is an older copy: it has forgotten messages that were sent."
     return None

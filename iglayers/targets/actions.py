@@ -100,9 +100,7 @@ def _twice(this: Upload, username: str, first: int) -> TargetDuplicate:
     return TargetDuplicate(f"{username} is in this call already, at {this.given.place(first)}.")
 
 
-async def _meet(
-    this: Upload, usernames: list[str], *, pepper: bytes, dry_run: bool
-) -> tuple[list[UUID], list[UUID]]:
+async def _meet(this: Upload, usernames: list[str], *, pepper: bytes, dry_run: bool) -> tuple[list[UUID], list[UUID]]:
     """The contact of each name, and those of them that were there before; a dry run invents the new ones."""
     workspace_id, fresh = this.caller.workspace_id, uuid7_block(len(usernames))
     hashes = [handle_hash(pepper, username) for username in usernames]
@@ -117,9 +115,7 @@ async def _meet(
     return people, [person for person, new in zip(people, fresh, strict=True) if person != new]
 
 
-async def _judge(
-    this: Upload, candidates: Iterable[tuple[tuple[int, TargetRow], UUID]], known: list[UUID]
-) -> None:
+async def _judge(this: Upload, candidates: Iterable[tuple[tuple[int, TargetRow], UUID]], known: list[UUID]) -> None:
     """Accept or refuse each candidate by what is known of the person; of a stranger nothing is."""
     suppressed: set[UUID] = set()
     histories: dict[UUID, queries.History] = {}

@@ -190,9 +190,7 @@ async def cancel_queued(
     """, workspace_id, campaign_id, target_id, now))  # fmt: skip
 
 
-async def cancel_open(
-    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime
-) -> None:
+async def cancel_open(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime) -> None:
     """Cancel whoever was not written to, claimed cards excepted, and plan no follow-ups; the campaign is locked."""
     await execute(conn, """
         WITH held AS (

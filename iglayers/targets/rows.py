@@ -144,9 +144,7 @@ def _variables(sent: dict[str, str], at: str) -> dict[str, str] | None:
 
 def _variable_name(name: str, at: str) -> str:
     if name in RESERVED:
-        raise Invalid(
-            f"{at}variables.{name} has the name of a field; choose another.", param=f"{at}variables.{name}"
-        )
+        raise Invalid(f"{at}variables.{name} has the name of a field; choose another.", param=f"{at}variables.{name}")
     if VARIABLE_NAME.fullmatch(name) is None:
         raise Invalid(
             f"{at}variables: the name {name[:80]!r} must start with a letter and hold only letters, digits and _,"

@@ -14,6 +14,7 @@ from iglayers.campaigns import api_targets as targets
 from iglayers.clients import api as clients
 from iglayers.contacts import api as contacts
 from iglayers.events import api as events
+from iglayers.messages import api as messages
 from iglayers.replies import api as replies
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
@@ -29,6 +30,7 @@ ROUTES = [
     *clients.ROUTES,
     *contacts.ROUTES,
     *templates.ROUTES,
+    *messages.ROUTES,
     *senders.ROUTES,
     *campaigns.ROUTES,
     *targets.ROUTES,

@@ -78,8 +78,8 @@ async def write_to(
             target["workspace_id"], target["client_id"], target["contact_id"], target["id"],
         )  # fmt: skip
         await conn.execute("""
-            UPDATE targets SET state = $2, sender_id = $3, next_due_at = NULL, sent_at = $4, updated_at = $4,
-                               replied_at = CASE WHEN $2 = 'replied' THEN $4 END
+            UPDATE targets SET state = $2::text, sender_id = $3, next_due_at = NULL, sent_at = $4, updated_at = $4,
+                               replied_at = CASE WHEN $2::text = 'replied' THEN $4::timestamptz END
             WHERE id = $1
         """, target["id"], "replied" if reply else state, sender_id, now)  # fmt: skip
         if reply:

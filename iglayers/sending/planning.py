@@ -1,0 +1,127 @@
+"""From what the locks showed to what is sent: limits, text, attempt and order of one message. Pure."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from iglayers.core.clock import Moment
+from iglayers.core.config import Settings
+from iglayers.core.ids import MessageId, uuid7
+from iglayers.messages import pacing
+from iglayers.messages.pacing import Budget, History, SenderPace
+from iglayers.senders.model import Account, Order, Recipient
+from iglayers.sending.model import Attempt, ClientHistory, Facts, Pick
+from iglayers.templates import render
+from iglayers.usage.model import month_of
+
+
+def pace(pick: Pick) -> SenderPace:
+    assert pick.sender_hourly_limit
+    assert pick.sender_daily_limit
+    assert pick.sent_days is not None
+    return SenderPace(
+        hourly_limit=pick.sender_hourly_limit, daily_limit=pick.sender_daily_limit, min_gap_s=pick.min_gap_s or 0,
+        ramp=bool(pick.ramp), sent_days=pick.sent_days, last_sent_on=pick.last_sent_on, warned_until=pick.warned_until,
+    )  # fmt: skip
+
+
+def budgets(pick: Pick, facts: Facts, limits: pacing.Limits, client: ClientHistory | None) -> list[Budget]:
+    """Sender, campaign and client: all their limits hold at once."""
+    budgets = [
+        Budget(name="sender", limits=limits, history=History(
+            nth_in_hour=facts.sender_nth_in_hour, nth_in_day=facts.sender_nth_in_day, day_used=facts.sender_day_used,
+            last_begun_at=pick.sender_last_begun_at, last_message_id=pick.sender_last_message_id)),
+        Budget(name="campaign", limits=pick.limits, history=History(
+            nth_in_hour=facts.campaign_nth_in_hour, nth_in_day=facts.campaign_nth_in_day,
+            day_used=facts.campaign_day_used, last_begun_at=pick.campaign_last_begun_at,
+            last_message_id=pick.campaign_last_message_id)),
+    ]  # fmt: skip
+    if client is not None:
+        budgets.append(Budget(
+            name="client", limits=pacing.Limits(hourly=client.hourly_limit, daily=client.daily_limit),
+            history=History(
+                nth_in_hour=client.nth_in_hour, nth_in_day=client.nth_in_day, day_used=client.day_used,
+                last_begun_at=client.last_begun_at, last_message_id=client.last_message_id),
+        ))  # fmt: skip
+    return budgets
+
+
+class Pause(msgspec.Struct, frozen=True):
+    campaign: timedelta
+    sender: timedelta
+
+
+def pause(pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt) -> Pause:
+    """How long campaign and sender wait at least after this message; the next look finds the exact moment."""
+
+    def gap(of: pacing.Limits, used: int) -> timedelta:
+        now, message = attempt.begun_at, attempt.message_id.uuid
+        return pacing.gap(of, now, used + 1, message, pick.schedule, pick.zone)
+
+    sender = gap(limits, facts.sender_day_used)
+    campaign = gap(pick.limits, facts.campaign_day_used)
+    return Pause(max(campaign, sender) if pick.only_sender else campaign, sender)
+
+
+def variant(facts: Facts) -> tuple[int, str]:
+    """The variant that this person's own hash draws, by weight, and its text."""
+    assert facts.target_id is not None
+    choices = [step for step in facts.steps if step["step"] == facts.step]
+    drawn = int.from_bytes(facts.target_id.bytes[8:]) % sum(step["weight"] for step in choices)
+    for step in choices:
+        drawn -= step["weight"]
+        if drawn < 0:
+            return step["variant"], step["body"]
+    raise AssertionError("weights add up")
+
+
+def recipient(pick: Pick, facts: Facts) -> render.Recipient:
+    assert facts.username is not None
+    return render.Recipient(
+        username=facts.username, profile_url=facts.profile_url, full_name=facts.full_name,
+        first_name=facts.first_name, category=facts.category, follower_count=facts.follower_count,
+        variables=facts.variables, client_name=facts.client_name, sender_username=pick.sender_username,
+    )  # fmt: skip
+
+
+def attempt(pick: Pick, facts: Facts, now: Moment, *, route: str) -> Attempt:
+    assert pick.sender_id
+    assert facts.target_id
+    assert facts.contact_id
+    assert pick.sender_username
+    assert facts.step is not None
+    later = [step["delay_hours"] for step in facts.steps if step["step"] == facts.step + 1]
+    limited = facts.monthly_limit is not None
+    return Attempt(
+        message_id=MessageId.new(), attempt_id=uuid7(), workspace_id=pick.workspace_id, client_id=pick.client_id,
+        campaign_id=pick.campaign_id, target_id=facts.target_id, contact_id=facts.contact_id,
+        sender_id=pick.sender_id, sender_username=pick.sender_username, step=facts.step,
+        next_step_delay_h=later[0] if later else None, not_sent_before=facts.not_sent_before, route=route,
+        begun_at=now, clock=pick.clock, usage_month=month_of(now, pick.zone) if limited else None,
+        event=event(pick, facts),
+    )  # fmt: skip
+
+
+def event(pick: Pick, facts: Facts) -> dict[str, Any]:
+    """Campaign and target as the events of this message show them."""
+    return {
+        "campaign": {
+            "id": pick.campaign_id, "name": pick.campaign_name, "clientId": pick.client_id, "metadata": pick.metadata,
+        },
+        "target": {
+            "id": facts.target_id, "instagramUsername": facts.username, "profileUrl": facts.profile_url,
+            "fullName": facts.full_name, "firstName": facts.first_name, "category": facts.category,
+            "followerCount": facts.follower_count, "variables": facts.variables or {},
+        },
+    }  # fmt: skip
+
+
+def order(settings: Settings, pick: Pick, facts: Facts, attempt: Attempt, text: str) -> Order:
+    assert facts.username is not None
+    return Order(
+        message_id=attempt.message_id, reference=attempt.message_id.uuid, route=attempt.route, text=text,
+        account=Account(id=attempt.sender_id, workspace_id=pick.workspace_id, username=attempt.sender_username),
+        recipient=Recipient(contact_id=attempt.contact_id, username=facts.username),
+        now=attempt.begun_at, deadline_s=settings.send_deadline_s,
+    )  # fmt: skip
