@@ -2,6 +2,7 @@
 
 import os
 import platform
+import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator
@@ -15,36 +16,40 @@ from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, Mode, Scope
 from iglayers.accounts.request import Services
-from iglayers.core import config, db, log
-from iglayers.core.crypto import Vault
-from iglayers.core.embedded import EmbeddedPostgres
-from iglayers.core.migrate import migrate
+from iglayers.cli import installation
+from iglayers.core import config, log
 
 
 class Bench(msgspec.Struct):
     services: Services
     caller: Caller  # of the test workspace, with every scope
+    url: str
 
 
 @asynccontextmanager
 async def opened(*, sandbox_speed: float) -> AsyncGenerator[Bench, None]:
     """A fresh installation on the embedded PostgreSQL, or on an empty database at IGLAYERS_DATABASE_URL."""
     log.configure("warning")
-    data_dir = _reachable_folder()
-    url = os.environ.get("IGLAYERS_DATABASE_URL")
-    embedded = None if url else EmbeddedPostgres(data_dir / "data")
+    folder = _reachable_folder()
+    settings = config.load(
+        {},
+        database_url=os.environ.get("IGLAYERS_DATABASE_URL"),
+        data_dir=str(folder / "data"),
+        secret_key=secrets.token_hex(32),
+        sandbox_speed=sandbox_speed,
+        rate_limit_per_minute=1_000_000,
+        rate_limit_burst=1_000_000,
+    )
     try:
-        url = url or (embedded.start() if embedded else "")
-        await migrate(url)
-        settings = config.load({}, database_url=url, data_dir=str(data_dir), rate_limit_per_minute=1_000_000,
-                               rate_limit_burst=1_000_000)  # fmt: skip
-        pool = await db.connect(url, size=settings.worker_slots + 12, name="iglayers benchmark", by_keys=True)
-        yield await _founded(settings, pool, sandbox_speed)
-        await pool.close()
+        with installation.database(settings) as server:
+            pool_size = settings.worker_slots + 12
+            opening = installation.services(
+                settings, server.url, pool_size=pool_size, name="iglayers benchmark", must_be_durable=True, by_keys=True
+            )
+            async with opening as services:
+                yield Bench(services, await _caller(services), server.url)
     finally:
-        if embedded:
-            embedded.release()
-        shutil.rmtree(data_dir, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reachable_folder() -> Path:
@@ -54,19 +59,14 @@ def _reachable_folder() -> Path:
     return folder
 
 
-async def _founded(settings: config.Settings, pool: db.Database, sandbox_speed: float) -> Bench:
-    vault = Vault(os.urandom(32))
-    async with pool.transaction() as conn:
-        pepper = await accounts.found_installation(conn, vault, new_pepper=os.urandom(32))
+async def _caller(services: Services) -> Caller:
+    async with services.db.connection() as conn:
         workspace = await accounts.find_workspace(conn, Mode.TEST, None)
-        await accounts.set_speed(conn, workspace.id, sandbox_speed)
-    async with pool.connection() as conn:
         clock = await account_queries.clock(conn, workspace.id)
     assert clock is not None
-    caller = Caller(
+    return Caller(
         workspace_id=workspace.id, mode=workspace.mode, scopes=frozenset(Scope), actor="benchmark", clock=clock
     )
-    return Bench(Services(settings, pool, vault, pepper), caller)
 
 
 async def describe(bench: Bench) -> None:

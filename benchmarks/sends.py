@@ -88,7 +88,6 @@ async def _send(bench: Bench, total: int) -> float:
         await asyncio.sleep(0.1)
         async with bench.services.db.connection() as conn:
             sent: int = await conn.fetchval("SELECT count(*) FROM messages WHERE state = 'sent'")
-        print(sent, flush=True) if os.environ.get("DEBUG") else None
         if sent >= (0.1, 0.9)[len(marks)] * total:
             marks.append((time.monotonic(), sent))
     worker.stop()

@@ -9,7 +9,9 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
@@ -22,7 +24,7 @@ SANDBOX_SPEED = 20_000
 DAILY_LIMIT, HOURLY_LIMIT = 50, 8
 # An ordinary person answers within a day; the sandbox tells what became of a lost answer within the hour.
 LAST_REPLIES_S = 26 * 3_600 / SANDBOX_SPEED
-GIVE_UP_S = 240.0
+STALLED_S = 40.0
 LOOK_EVERY_S = 0.5
 
 CREATORS = Path(__file__).with_name("creators.csv")
@@ -76,10 +78,12 @@ def run(out: Console, server: Installation) -> int:
     campaign = prepare(out, api)
     upload = upload_creators(out, api, campaign)
     start(out, api, campaign)
-    last = follow(out, api, server, campaign)
+    last = watch(out, looks(api, server, campaign))
     ending = Ending(last, upload, all_results(api, campaign), write_csv(api, campaign))
     show(out, ending)
     held = check(out, api, server, ending)
+    if not held:
+        say(out, server.log_tail(), style="dim")
     say(out, f"\nResults: {ending.file}")
     point_to(out, api, campaign)
     return 0 if held else 1
@@ -123,29 +127,28 @@ def start(out: Console, api: Api, campaign: str) -> None:
     step(out, f"{SUPPRESSED_LATER} is put on the suppression list now, while queued")
 
 
-def follow(out: Console, api: Api, server: Installation, campaign: str) -> Look:
-    """Show the campaign until it has completed, and the last replies after it; the last look."""
-    started_at = time.monotonic()
-    give_up_at = started_at + GIVE_UP_S
-    completed_at: list[float] = []
+def looks(api: Api, server: Installation, campaign: str) -> Iterator[Look]:
+    """One look after another, until the campaign has completed and the last replies are in, or nothing moves."""
+    started_at = moved_at = time.monotonic()
+    completed_at: float | None = None
+    before: tuple[object, ...] = ()
     found: list[Json] = []
-
-    def look() -> Look:
+    for number in count():
         server.check()
         page = api.get(f"/campaigns/{campaign}/results?limit=1")
-        if not found or page["campaign"]["status"] != "running" or time.monotonic() % 2 < LOOK_EVERY_S:
-            # Not at every look: a key has 300 calls a minute.
-            found[:] = reversed(api.get("/senders?limit=100")["data"])
-        day = (time.monotonic() - started_at) * SANDBOX_SPEED / 86_400
-        return Look(page["campaign"], page["summary"], list(found), day)
-
-    def is_over(seen: Look) -> bool:
-        now = time.monotonic()
-        if seen.campaign["status"] == "completed" and not completed_at:
-            completed_at.append(now)
-        return now > give_up_at or (bool(completed_at) and now > completed_at[0] + LAST_REPLIES_S)
-
-    return watch(out, look, pause=lambda: time.sleep(LOOK_EVERY_S), is_over=is_over)
+        status, now = page["campaign"]["status"], time.monotonic()
+        if number % 2 == 0 or status != "running":  # not every time: a key has 300 calls a minute
+            found = api.get("/senders?limit=100")["data"][::-1]
+        yield Look(page["campaign"], page["summary"], found, day=(now - started_at) * SANDBOX_SPEED / 86_400)
+        if before != (before := (status, page["summary"])):
+            moved_at = now
+        if status == "completed":
+            completed_at = completed_at or now
+            if now > completed_at + LAST_REPLIES_S:
+                return
+        elif now > moved_at + STALLED_S:
+            return
+        time.sleep(LOOK_EVERY_S)
 
 
 def all_results(api: Api, campaign: str) -> list[Json]:

@@ -1,7 +1,7 @@
 """What the demo shows: tables on a terminal, lines on a pipe. Asks the API nothing and decides nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,34 +68,21 @@ def step(out: Console, text: str) -> None:
     say(out, f"• {text}")
 
 
-def watch(
-    out: Console, look: Callable[[], Look], *, pause: Callable[[], None], is_over: Callable[[Look], bool]
-) -> Look:
-    """Look again and again until it is over; the last look."""
-    if not out.is_terminal:
-        return _watch_lines(out, look, pause, is_over)
-    with Live(console=out, auto_refresh=False) as live:
-        while True:
-            seen = look()
-            live.update(_picture(seen), refresh=True)
-            if is_over(seen):
-                return seen
-            pause()
-
-
-def _watch_lines(
-    out: Console, look: Callable[[], Look], pause: Callable[[], None], is_over: Callable[[Look], bool]
-) -> Look:
-    looks = 0
-    while True:
-        seen = look()
-        over = is_over(seen)
-        if over or looks % LINE_EVERY_LOOKS == 0:
+def watch(out: Console, looks: Iterable[Look]) -> Look:
+    """Show each look as it comes; the last one."""
+    seen: Look | None = None
+    if out.is_terminal:
+        with Live(console=out, auto_refresh=False) as live:
+            for seen in looks:
+                live.update(_picture(seen), refresh=True)
+    else:
+        for number, seen in enumerate(looks):
+            if number % LINE_EVERY_LOOKS == 0:
+                say(out, _line(seen))
+        if seen is not None:
             say(out, _line(seen))
-        if over:
-            return seen
-        looks += 1
-        pause()
+    assert seen is not None
+    return seen
 
 
 def _line(seen: Look) -> str:
@@ -110,7 +97,9 @@ def _picture(seen: Look) -> RenderableType:
     counts = Table.grid(padding=(0, 3))
     counts.add_row(*(Text(f"{state} {seen.count(state)}", style=COLOURS[state]) for state in SHOWN))
     head = Text(f"Day {seen.day:.1f} of the sandbox's clock · {done} of {seen.total} · next send {seen.next_send}")
-    return Group(head, ProgressBar(total=seen.total or 1, completed=done, width=80), counts, senders(seen.senders))
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=seen.total or 1, completed=done, width=80))
+    return Group(head, bar, counts, senders(seen.senders))
 
 
 def senders(found: Iterable[Json], results: Iterable[Json] = ()) -> Table:

@@ -54,12 +54,18 @@ def database(settings: Settings) -> Generator[Server]:
 
 @asynccontextmanager
 async def services(
-    settings: Settings, url: str, *, pool_size: int, name: str = "iglayers", must_be_durable: bool = False
+    settings: Settings,
+    url: str,
+    *,
+    pool_size: int,
+    name: str = "iglayers",
+    must_be_durable: bool = False,
+    by_keys: bool = False,
 ) -> AsyncGenerator[Services, None]:
-    """What a process passes down, on a database that has the newest schema."""
+    """What a process passes down, on a database that has the newest schema. `by_keys`: see core.db.connect."""
     with _explained(settings):
         vault = _vault(settings)
-        db = await connect(url, size=pool_size, name=name)
+        db = await connect(url, size=pool_size, name=name, by_keys=by_keys)
     try:
         with _explained(settings):
             if must_be_durable:

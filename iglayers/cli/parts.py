@@ -67,7 +67,7 @@ def worker(given: Given, *, supervised: Supervised = False) -> None:
     """A worker alone: sends what is due and reads what came in. Any number may run."""
     settings = given.settings()
     pool_size = settings.worker_slots + WORKER_EXTRA_POOL
-    _run(settings, _work, name="worker", pool_size=pool_size, supervised=supervised)
+    _run(settings, _work, name="worker", pool_size=pool_size, supervised=supervised, by_keys=True)
 
 
 async def _serve_api(services: Services, stopping: asyncio.Event) -> None:
@@ -98,7 +98,7 @@ async def _work(services: Services, stopping: asyncio.Event) -> None:
     asked.cancel()
 
 
-def _run(settings: Settings, work: Work, *, name: str, pool_size: int, supervised: bool) -> None:
+def _run(settings: Settings, work: Work, *, name: str, pool_size: int, supervised: bool, by_keys: bool = False) -> None:
     """Open the installation and work until a signal, or until the supervisor is gone."""
     # Until the loop takes signals, they unwind what was opened.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -108,7 +108,7 @@ def _run(settings: Settings, work: Work, *, name: str, pool_size: int, supervise
         stopping = asyncio.Event()
         _stop_on_signals(stopping, supervised=supervised)
         async with installation.services(
-            settings, url, pool_size=pool_size, name=f"iglayers {name}", must_be_durable=True
+            settings, url, pool_size=pool_size, name=f"iglayers {name}", must_be_durable=True, by_keys=by_keys
         ) as services:
             await work(services, stopping)
         return stopping.is_set()

@@ -20,7 +20,7 @@ def encode_special(item: object) -> str:
     raise NotImplementedError(repr(type(item)))
 
 
-def decode_special(kind: type, item: object) -> object:
+def decode_special(kind: type[object], item: object) -> object:
     if issubclass(kind, Id):
         if not isinstance(item, str):
             raise ValueError(f"expected an id that starts with {kind.prefix}_")

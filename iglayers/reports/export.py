@@ -3,9 +3,8 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any
 
 import msgspec
 from litestar import Response
@@ -44,7 +43,7 @@ class Streamed(Response[bytes]):
             (b"cache-control", b"no-store"),
         ]
 
-    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIApp:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._answer
 
     async def _answer(self, _scope: Scope, receive: Receive, send: Send) -> None:

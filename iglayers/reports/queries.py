@@ -7,7 +7,7 @@ from iglayers.core.ids import CampaignId, TargetId, WorkspaceId
 from iglayers.reports.model import Filters, Result
 
 
-async def page(  # noqa: PLR0913 the filters of a list
+async def page(
     conn: Connection,
     workspace_id: WorkspaceId,
     campaign_id: CampaignId,
@@ -86,8 +86,8 @@ def every(
             SELECT id FROM targets
             WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sending' AND 'sending' = ANY ($3::text[])
             UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[])
+            SELECT id FROM targets WHERE workspace_id = $1 AND campaign_id = $2
+                AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[])
             UNION ALL
             SELECT id FROM targets
             WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sent' AND 'sent' = ANY ($3::text[])

@@ -57,7 +57,7 @@ class Upload(msgspec.Struct):
     accepted: list[Accepted]
 
 
-async def upload(  # noqa: PLR0913 the caller's transaction, who, where, what, and two settings
+async def upload(
     conn: Connection,
     caller: Caller,
     campaign: UploadCampaign,

@@ -117,7 +117,7 @@ def _columns(people: Sequence[TargetRow]) -> list[list[object]]:
     ]
 
 
-async def page(  # noqa: PLR0913 the filters of a list
+async def page(
     conn: Connection,
     workspace_id: WorkspaceId,
     campaign_id: CampaignId,

@@ -128,9 +128,7 @@ def test_data_folder_is_private_and_other_files_untouched(server: EmbeddedPostgr
     assert os.getsid(postmaster(data_dir)) != os.getsid(0)  # Ctrl-C stays with us
 
 
-def test_killed_postmaster_comes_back_with_all_that_was_committed(
-    server: EmbeddedPostgres, data_dir: Path
-) -> None:
+def test_killed_postmaster_comes_back_with_all_that_was_committed(server: EmbeddedPostgres, data_dir: Path) -> None:
     dsn = server.start()
     ask(dsn, "CREATE TABLE kept AS SELECT 42 AS answer")
     for _ in range(3):
@@ -145,16 +143,12 @@ def test_killed_postmaster_comes_back_with_all_that_was_committed(
     assert postmaster(data_dir) == pid
 
 
-def test_killed_postmaster_comes_back_while_an_orphan_counts(
-    server: EmbeddedPostgres, data_dir: Path
-) -> None:
+def test_killed_postmaster_comes_back_while_an_orphan_counts(server: EmbeddedPostgres, data_dir: Path) -> None:
     dsn = server.start()
 
     async def kill_during_a_query() -> None:
         connection = await asyncpg.connect(dsn)
-        counting = asyncio.create_task(
-            connection.fetchval("SELECT count(*) FROM generate_series(1, 10000000000)")
-        )
+        counting = asyncio.create_task(connection.fetchval("SELECT count(*) FROM generate_series(1, 10000000000)"))
         await asyncio.sleep(0.3)
         os.kill(postmaster(data_dir), signal.SIGKILL)
         await asyncio.to_thread(server.ensure)

@@ -93,9 +93,7 @@ def _walked(root: Path) -> list[str]:
     found: list[str] = []
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(
-            name
-            for name in folders
-            if name == ".ci" or not (name.startswith((".", "__")) or name == "node_modules")
+            name for name in folders if name == ".ci" or not (name.startswith((".", "__")) or name == "node_modules")
         )
         found += [relative(Path(folder) / name, root) for name in sorted(names)]
     return found
@@ -195,11 +193,7 @@ class _Reader(ast.NodeVisitor):
 
     def _only_parts_of_texts(self, module: ast.Module) -> set[str]:
         def loads(node: ast.AST) -> list[str]:
-            return [
-                part.id
-                for part in ast.walk(node)
-                if isinstance(part, ast.Name) and part.id in self._constants
-            ]
+            return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in self._constants]
 
         everywhere = [
             part.id

@@ -54,15 +54,21 @@ ENGINE_WRITES = frozenset({"messages", "first_contacts", "targets", "campaigns",
 # of workers, which serve all workspaces, and look-ups by which a caller's workspace becomes known.
 CROSS_TENANT: dict[str, str] = {
     "accounts.queries.forget_old_answers": "retention: every answer older than 24 h, whoever asked",
-    "senders.transports.sandbox.queries.logged": "a provider's look-up: by the id that it gave out, or by the order's reference",
+    "campaigns.queries.wake": "by id, from the engine: what its slot holds",
+    "reports.queries_audit.counted": "the installation's audit for duplicates, over all workspaces",
+    "sending.queries.next_due": "workers serve all workspaces: the moment of the next campaign",
+    "sending.queries.lock_campaign_for_settling": "by the id in the message's row, from the engine",
+    "sending.queries_upkeep.ended_leases": "workers end the leases of all workspaces",
+    "sending.queries_upkeep.newest_begun": "the installation's newest message, against restored databases",
+    "sending.queries_upkeep.knows": "the same: whether that message is still here",
+    "senders.transports.sandbox.queries.logged": "a provider's look-up: by its own id, or by the order's reference",
 }
 
 _NAME = r'(?:"?\w+"?\.)?"?(\w+)"?'
-_CREATE = re.compile(
-    rf"CREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}\s*\(", re.IGNORECASE
-)
+_CREATE = re.compile(rf"CREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}\s*\(", re.IGNORECASE)
 _ADD_TENANT = re.compile(
-    rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}[^;]*?\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?workspace_id\b",
+    rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}[^;]*?"
+    r"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?workspace_id\b",
     re.IGNORECASE,
 )
 _RENAME = re.compile(rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAME}\s+RENAME\s+TO\s+(\w+)", re.IGNORECASE)

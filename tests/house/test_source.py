@@ -69,14 +69,10 @@ LONG_FILE = '"""Long."""\n' + "X = 1\n" * MAX_FILE_LINES
 LONG_FUNCTION = '"""Long."""\n\n\ndef long() -> None:\n' + "    print()\n" * MAX_FUNCTION_LINES
 
 RULES = [
-    pytest.param(
-        long_files, "clients.py", LONG_FILE, "at most 500 lines a file: split by verb or noun", id="file"
-    ),
+    pytest.param(long_files, "clients.py", LONG_FILE, "at most 500 lines a file: split by verb or noun", id="file"),
     pytest.param(long_functions, "clients.py", LONG_FUNCTION, "at most 60 lines a function", id="function"),
     pytest.param(empty_names, "core/utils.py", '"""Odds."""', "a file is named for what it holds", id="name"),
-    pytest.param(
-        empty_names, "common/db.py", '"""Odds."""', "a folder is named for what it holds", id="folder"
-    ),
+    pytest.param(empty_names, "common/db.py", '"""Odds."""', "a folder is named for what it holds", id="folder"),
     pytest.param(
         local_imports,
         "clients.py",
@@ -95,9 +91,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("check", "name", "content", "rule"), RULES)
-def test_source(
-    check: Callable[[Path], list[str]], name: str, content: str, rule: str, tmp_path: Path
-) -> None:
+def test_source(check: Callable[[Path], list[str]], name: str, content: str, rule: str, tmp_path: Path) -> None:
     found = check(ROOT)
     assert not found, report(f"House rule: {rule}.", found)
 

@@ -44,9 +44,7 @@ def test_a_table_is_written_only_by_its_owner() -> None:
 
 def test_every_table_has_an_owner() -> None:
     ownerless = sorted(schema(ROOT).keys() - OWNERS.keys())
-    assert not ownerless, report(
-        "Tables without an owner; give them a line in tests/house/tables.py:", ownerless
-    )
+    assert not ownerless, report("Tables without an owner; give them a line in tests/house/tables.py:", ownerless)
 
 
 def test_every_owner_has_its_table() -> None:

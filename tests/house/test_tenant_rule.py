@@ -54,9 +54,7 @@ def test_the_rule_sees_a_statement_without_workspace(tmp_path: Path) -> None:
         CREATE TABLE gone (workspace_id uuid);
         """
     )
-    (migrations / "0002_more.sql").write_text(
-        "ALTER TABLE late ADD COLUMN workspace_id uuid;\nDROP TABLE gone;"
-    )
+    (migrations / "0002_more.sql").write_text("ALTER TABLE late ADD COLUMN workspace_id uuid;\nDROP TABLE gone;")
     assert schema(tmp_path) == {"workspaces": False, "clients": True, "late": True}
 
     queries = tmp_path / "iglayers" / "clients" / "queries.py"

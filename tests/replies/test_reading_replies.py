@@ -37,7 +37,10 @@ async def test_whoever_may_have_been_reached_is_replied(target: str, message: st
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("queued", "not_sent"), ("skipped", "not_sent"), ("cancelled", "skipped"), ("failed", "failed"),
+        ("queued", "not_sent"),
+        ("skipped", "not_sent"),
+        ("cancelled", "skipped"),
+        ("failed", "failed"),
         ("awaiting_operator", "handed_over"),
     ],
 )

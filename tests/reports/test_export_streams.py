@@ -45,6 +45,12 @@ async def in_use(database: Database) -> int:
     return sum(1 for holder in database._pool._holders if holder._in_use is not None)
 
 
+async def until(database: Database, *, in_use_now: int) -> None:
+    async with asyncio.timeout(10):
+        while await in_use(database) != in_use_now:  # noqa: ASYNC110 - the pool has no event to wait for
+            await asyncio.sleep(0.001)
+
+
 @pytest.fixture
 async def spring(api: Api, database: Database, caller: Caller) -> Campaign:
     made = await campaign(database, caller)
@@ -92,9 +98,7 @@ async def test_a_reader_that_leaves_frees_the_connection_to_the_database(
     assert await in_use(database) == 1
     writer.close()
     await writer.wait_closed()
-    async with asyncio.timeout(10):
-        while await in_use(database):
-            await asyncio.sleep(0)
+    await until(database, in_use_now=0)
 
 
 async def test_a_reader_that_takes_nothing_is_left_after_a_while(
@@ -112,11 +116,8 @@ async def test_a_reader_that_takes_nothing_is_left_after_a_while(
     monkeypatch.setattr(queries, "every", lambda *a, **k: counted(endless(every(*a, **k))))
     monkeypatch.setattr(export, "SEND_TIMEOUT_S", 0.3)
     _, writer = await ask(api, spring)
-    async with asyncio.timeout(10):
-        while await in_use(database) == 0:
-            await asyncio.sleep(0)
-        while await in_use(database):
-            await asyncio.sleep(0)
+    await until(database, in_use_now=1)
+    await until(database, in_use_now=0)
     # What fits into the buffers on the way, and no more.
     assert made < 200_000
     writer.close()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iglayers.accounts.model import Caller
+from iglayers.core import csv_text
 from iglayers.core.clock import real_now
 from iglayers.core.csv_text import safe_cell
 from iglayers.core.db import Database
@@ -22,7 +23,8 @@ from tests.targets.uploads import campaign, end, people, upload, write_to
 
 FIELDS = [
     "targetId", "instagramUsername", "profileUrl", "fullName", "firstName", "category", "followerCount", "variables",
-    "status", "errorCode", "reason", "senderUsername", "route", "message", "sentAt", "repliedAt", "lastReply", "updatedAt",
+    "status", "errorCode", "reason", "senderUsername", "route", "message",
+    "sentAt", "repliedAt", "lastReply", "updatedAt",
 ]  # fmt: skip
 
 
@@ -63,7 +65,7 @@ async def test_files_hold_everybody_in_the_order_of_upload(api: Api, database: D
     made = await upload(api, spring, people(*names))
     await write_to(database, made.body["results"][1_000]["id"], reply="Hello")
     as_csv = await api.get(f"/campaigns/{spring.id}/results", format="csv")
-    assert as_csv.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert as_csv.headers["Content-Type"] == csv_text.MEDIA_TYPE
     assert as_csv.headers["Content-Disposition"] == 'attachment; filename="spring-t-2026-results.csv"'
     assert "X-Request-Id" in as_csv.headers
     assert [row["instagramUsername"] for row in table(as_csv)] == names
@@ -74,7 +76,7 @@ async def test_files_hold_everybody_in_the_order_of_upload(api: Api, database: D
     assert as_lines.headers["Content-Disposition"].endswith('.ndjson"')
     assert [row["instagramUsername"] for row in lines(as_lines)] == names
     _, body = await api.get(f"/campaigns/{spring.id}/results", limit=1_000)
-    assert lines(as_lines)[: -1_001 : -1] == body["data"]
+    assert lines(as_lines)[:-1_001:-1] == body["data"]
 
 
 async def test_a_campaign_without_anybody_has_an_empty_file(api: Api, database: Database, caller: Caller) -> None:
@@ -116,7 +118,7 @@ async def test_questions_that_mean_nothing_are_refused(
 
 async def test_a_spreadsheet_runs_nothing_and_json_stays_exact(api: Api, database: Database, caller: Caller) -> None:
     spring = await campaign(database, caller)
-    formulas = ["=1+1", "+1", "-1", "@a", "＝1", " =1", "a,\"b\""]  # noqa: RUF001
+    formulas = ["=1+1", "+1", "-1", "@a", "＝1", " =1", 'a,"b"']
     await upload(api, spring, [
         {"instagramUsername": f"a{n}", "category": text, "fullName": "=x", "variables": {"x": text}}
         for n, text in enumerate(formulas)
@@ -144,7 +146,9 @@ def test_a_csv_read_back_is_what_was_written(given_rows: list[tuple[str, str, in
         )
         for full_name, message, followers in given_rows
     ]  # fmt: skip
-    read = [dict(zip(COLUMNS, row, strict=True)) for row in csv.reader(io.StringIO(csv_lines(results).decode(), newline=""))]
+    read = [
+        dict(zip(COLUMNS, row, strict=True)) for row in csv.reader(io.StringIO(csv_lines(results).decode(), newline=""))
+    ]
     assert [(row["fullName"], row["message"], row["followerCount"]) for row in read] == [
         (safe_cell(full_name), safe_cell(message), "" if followers is None else str(followers))
         for full_name, message, followers in given_rows

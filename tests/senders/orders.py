@@ -49,5 +49,3 @@ async def move_clock(database: Database, workspace_id: WorkspaceId, by: timedelt
         await account_queries.set_clock(
             conn, workspace_id, Clock(real_at=now, at=Moment.of(clock.shows(now) + by), speed=clock.speed)
         )
-
-

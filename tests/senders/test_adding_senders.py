@@ -87,9 +87,7 @@ async def test_ten_at_once_add_one(api: Api) -> None:
     assert sorted(answer.status for answer in answers) == [201] + [409] * 9
 
 
-async def test_a_deleted_sender_comes_back_with_its_history(
-    api: Api, database: Database
-) -> None:
+async def test_a_deleted_sender_comes_back_with_its_history(api: Api, database: Database) -> None:
     first = (await api.post("/senders", {"username": "acme", "transport": "assisted", "dailyLimit": 30})).body
     async with database.connection() as conn:
         await conn.execute("UPDATE senders SET sent_days = 3, last_sent_on = '2026-05-01'")

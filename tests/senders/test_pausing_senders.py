@@ -177,9 +177,7 @@ async def bound_key(database: Database, caller: Caller, client_id: ClientId) -> 
         return (await accounts.create_key(conn, caller, new)).key
 
 
-async def write(
-    database: Database, caller: Caller, sender: Sender, state: str, *, minutes_ago: int = 0
-) -> None:
+async def write(database: Database, caller: Caller, sender: Sender, state: str, *, minutes_ago: int = 0) -> None:
     """A row of the ledger, as the engine would have left it."""
     async with database.transaction() as conn:
         contact = await conn.fetchval(

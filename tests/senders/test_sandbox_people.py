@@ -147,9 +147,7 @@ def test_one_in_six_ordinary_people_replies_within_a_day() -> None:
     assert [number for number in range(12) if behaviour_of(f"creator_{number}").reply] == [2, 3]
 
 
-async def test_a_live_workspace_is_refused(
-    sandbox: SandboxTransport, caller: Caller, database: Database
-) -> None:
+async def test_a_live_workspace_is_refused(sandbox: SandboxTransport, caller: Caller, database: Database) -> None:
     live = await a_sender(database, caller)
     for username in ("jane.doe", "sandbox.replies", "sandbox.timeout.lost", "sandbox.ratelimit"):
         outcome = await sandbox.deliver(order_to(caller, live, username))

@@ -72,7 +72,9 @@ async def test_a_bad_field_is_named_and_the_next_row_is_taken(
     assert answer.body["results"][0]["error"]["param"].startswith(f"targets[0].{path}")
 
 
-@pytest.mark.parametrize("name", ["а", "a\u0301", "１２３ ４", "a b", "", " ", "a..b", ".a", "a" * 31, "x@y.z", "'; DROP--"])  # noqa: RUF001
+@pytest.mark.parametrize(
+    "name", ["а", "a\u0301", "１２３ ４", "a b", "", " ", "a..b", ".a", "a" * 31, "x@y.z", "'; DROP--"]
+)
 async def test_names_that_nobody_has_are_refused(api: Api, database: Database, caller: Caller, name: str) -> None:
     answer = await upload(api, await campaign(database, caller), people(name))
     assert answer.status == 400
@@ -80,7 +82,13 @@ async def test_names_that_nobody_has_are_refused(api: Api, database: Database, c
 
 async def test_one_person_in_many_spellings(api: Api, database: Database, caller: Caller) -> None:
     spellings = people(
-        "name", "@Name", " NAME ", "https://instagram.com/name/?x=1", "name\n", "ｎａｍｅ", "na\u200bme"  # noqa: RUF001
+        "name",
+        "@Name",
+        " NAME ",
+        "https://instagram.com/name/?x=1",
+        "name\n",
+        "ｎａｍｅ",
+        "na\u200bme",
     )
     answer = await upload(api, await campaign(database, caller), spellings)
     assert outcomes(answer) == ["accepted", *["target_duplicate"] * 6]

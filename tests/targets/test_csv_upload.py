@@ -32,23 +32,25 @@ async def test_files_that_mean_one_person(api: Api, database: Database, caller: 
 
 
 async def test_dirt_is_refused_by_line(api: Api, database: Database, caller: Caller) -> None:
-    text = HEADER.encode() + b"\n".join([
-        b"anna,,,",
-        b"ben,Ben,1",
-        b"carl,Carl,1,Rome,more",
-        b"dora,D\xf6ra,1,K\xf6ln",
-        b"emil,Emil,1.5,",
-        b"finn,Finn,-1,",
-        b"gina,Gina,\xd9\xa1,",
-        b",Nobody,1,",
-        b'"hugo","two\nlines",1,',
-        b"anna,,,",
-        b"ida," + b"x" * 300 + b",1,",
-        b'jan,"Jan "J"",1,',
-        b"kai,=cmd()|A1,1,Oslo",
-        b"lea,Lea,1," + b"x" * 200_000,
-        b"mia,Mia,1,",
-    ])
+    text = HEADER.encode() + b"\n".join(
+        [
+            b"anna,,,",
+            b"ben,Ben,1",
+            b"carl,Carl,1,Rome,more",
+            b"dora,D\xf6ra,1,K\xf6ln",
+            b"emil,Emil,1.5,",
+            b"finn,Finn,-1,",
+            b"gina,Gina,\xd9\xa1,",
+            b",Nobody,1,",
+            b'"hugo","two\nlines",1,',
+            b"anna,,,",
+            b"ida," + b"x" * 300 + b",1,",
+            b'jan,"Jan "J"",1,',
+            b"kai,=cmd()|A1,1,Oslo",
+            b"lea,Lea,1," + b"x" * 200_000,
+            b"mia,Mia,1,",
+        ]
+    )
     answer = await upload_csv(api, await campaign(database, caller), text)
     assert answer.status == 201
     found = {row["line"]: row.get("error", {}).get("code", "accepted") for row in answer.body["results"]}

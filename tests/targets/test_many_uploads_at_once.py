@@ -53,7 +53,9 @@ def uploading(spring: Campaign) -> UploadCampaign:
     )  # fmt: skip
 
 
-NAMES = st.lists(st.sampled_from([*(f"n{n}" for n in range(12)), "@N1", "bad name", "", "n2 "]), min_size=1, max_size=40)
+NAMES = st.lists(
+    st.sampled_from([*(f"n{n}" for n in range(12)), "@N1", "bad name", "", "n2 "]), min_size=1, max_size=40
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

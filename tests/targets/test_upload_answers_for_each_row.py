@@ -143,7 +143,9 @@ async def test_each_accepted_row_is_an_event(api: Api, database: Database, calle
     _, feed = await api.get("/events", types="target.queued")
     assert [event["data"]["target"]["instagramUsername"] for event in feed["data"]] == ["anna", "ben"]
     assert feed["data"][0]["data"]["campaign"] == {
-        "id": str(spring.id), "name": "Spring", "clientId": str(spring.client_id)
+        "id": str(spring.id),
+        "name": "Spring",
+        "clientId": str(spring.client_id),
     }
     assert feed["data"][0]["data"]["target"]["id"] == answer.body["results"][0]["id"]
 

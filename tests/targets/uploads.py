@@ -49,7 +49,10 @@ async def end(database: Database, target_id: str, state: str, *, reason: str = "
     """As the engine leaves a target that it did not write to."""
     async with database.connection() as conn:
         await conn.execute(
-            "UPDATE targets SET state = $2, next_due_at = NULL, error_code = 'provider_error', reason = $3 WHERE id = $1",
+            """
+            UPDATE targets SET state = $2, next_due_at = NULL, error_code = 'provider_error', reason = $3
+            WHERE id = $1
+            """,
             TargetId.parse(target_id).uuid, state, reason,
         )  # fmt: skip
 
