@@ -145,57 +145,70 @@ async def lock_campaign_for_settling(conn: Connection, campaign_id: CampaignId) 
 _PICK: LiteralString = """
     WITH gate AS MATERIALIZED (
         SELECT pg_advisory_xact_lock_shared($2)
-    ), campaign AS MATERIALIZED (
+    ), due AS MATERIALIZED (
         SELECT c.id, c.workspace_id, c.client_id, c.name, c.metadata, c.hourly_limit, c.daily_limit,
-               c.last_begun_at, c.last_message_id, c.routes, c.schedule, c.sender_ids,
-               w.timezone, w.clock_real_at, w.clock_at, w.clock_speed,
-               w.clock_at + (clock_timestamp() - w.clock_real_at) * w.clock_speed AS now,
-               k.hourly_limit IS NOT NULL OR k.daily_limit IS NOT NULL AS client_has_limits
-        FROM gate, campaigns c
-        JOIN workspaces w ON w.id = c.workspace_id
-        JOIN clients k ON k.id = c.client_id
-        WHERE c.state = 'running' AND c.due_at <= clock_timestamp()
+               c.last_begun_at, c.last_message_id, c.routes, c.schedule, c.sender_ids
+        FROM gate
+        CROSS JOIN campaigns c
+        WHERE c.state = 'running' AND c.due_at <= statement_timestamp()
           AND (SELECT dispatch FROM installation) = 'running'
         ORDER BY c.due_at
         LIMIT 1
         FOR NO KEY UPDATE OF c SKIP LOCKED
+    ), campaign AS MATERIALIZED (
+        SELECT due.*, w.timezone, w.clock_real_at, w.clock_at, w.clock_speed,
+               w.clock_at + (clock_timestamp() - w.clock_real_at) * w.clock_speed AS now,
+               k.hourly_limit IS NOT NULL OR k.daily_limit IS NOT NULL AS client_has_limits
+        FROM due
+        JOIN workspaces w ON w.id = due.workspace_id
+        JOIN clients k ON k.id = due.client_id
     ), first_is_due AS MATERIALIZED (
         SELECT EXISTS (
             SELECT FROM targets t
             WHERE t.campaign_id = campaign.id AND t.next_step = 0 AND t.next_due_at <= campaign.now) AS yes
         FROM campaign
-    ), sender AS MATERIALIZED (
-        SELECT s.id, s.username, s.transport, s.routes, s.hourly_limit, s.daily_limit, s.ramp, s.min_gap_s,
-               s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at, s.last_message_id
-        FROM campaign,
-             LATERAL (
-                 SELECT unnest(campaign.sender_ids) AS id
-                 UNION ALL
-                 -- Where any sender may serve, the few that have waited longest are enough to look at.
-                 (SELECT a.id
-                  FROM senders a
-                  WHERE campaign.sender_ids = '{}' AND a.workspace_id = campaign.workspace_id
-                    AND a.state = 'active' AND a.archived_at IS NULL AND a.ready_at <= campaign.now
-                    AND (a.client_ids = '{}' OR campaign.client_id = ANY (a.client_ids))
-                    AND a.transport = ANY ($1)
-                    AND NOT EXISTS (SELECT FROM messages m WHERE m.sender_id = a.id AND m.state = 'sending')
-                  ORDER BY a.ready_at
-                  LIMIT 8)
-             ) candidate
-             JOIN senders s ON s.id = candidate.id
+    ), pinned AS MATERIALIZED (
+        SELECT s.id, s.ready_at
+        FROM campaign
+        CROSS JOIN unnest(campaign.sender_ids) AS wanted (id)
+        CROSS JOIN LATERAL (SELECT * FROM senders WHERE id = wanted.id OFFSET 0) AS s
         WHERE s.workspace_id = campaign.workspace_id
           AND s.state = 'active' AND s.archived_at IS NULL AND s.ready_at <= campaign.now
           AND (s.client_ids = '{}' OR campaign.client_id = ANY (s.client_ids))
           AND s.transport = ANY ($1)
-          AND NOT EXISTS (SELECT FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending')
+    ), serving AS MATERIALIZED (
+        -- Where any sender may serve, the few that have waited longest are enough to look at.
+        SELECT s.id, s.ready_at
+        FROM campaign
+        CROSS JOIN senders s
+        WHERE campaign.sender_ids = '{}' AND s.workspace_id = campaign.workspace_id
+          AND s.state = 'active' AND s.archived_at IS NULL AND s.ready_at <= campaign.now
+          AND (s.client_ids = '{}' OR campaign.client_id = ANY (s.client_ids))
+          AND s.transport = ANY ($1)
+          AND (SELECT m.id FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending') IS NULL
+        ORDER BY s.ready_at
+        LIMIT 8
+    ), free AS MATERIALIZED (
+        SELECT each.id
+        FROM (SELECT id, ready_at FROM pinned UNION ALL SELECT id, ready_at FROM serving) AS each
+        CROSS JOIN campaign
+        WHERE (SELECT m.id FROM messages m WHERE m.sender_id = each.id AND m.state = 'sending') IS NULL
           -- A follow-up goes out from the account that wrote first.
           AND ((SELECT yes FROM first_is_due) OR EXISTS (
               SELECT FROM targets t
-              WHERE t.campaign_id = campaign.id AND t.sender_id = s.id AND t.next_step > 0
+              WHERE t.campaign_id = campaign.id AND t.sender_id = each.id AND t.next_step > 0
                 AND t.next_due_at <= campaign.now))
-        ORDER BY s.ready_at
+        ORDER BY each.ready_at
+    ), sender AS MATERIALIZED (
+        -- Locked one after the other, by key, until one is to be had; what it is by then counts.
+        SELECT s.id, s.username, s.transport, s.routes, s.hourly_limit, s.daily_limit, s.ramp, s.min_gap_s,
+               s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at, s.last_message_id
+        FROM free
+        CROSS JOIN LATERAL (SELECT * FROM senders WHERE id = free.id FOR NO KEY UPDATE SKIP LOCKED) AS s
+        CROSS JOIN campaign
+        WHERE s.state = 'active' AND s.archived_at IS NULL AND s.ready_at <= campaign.now
+          AND (s.client_ids = '{}' OR campaign.client_id = ANY (s.client_ids))
         LIMIT 1
-        FOR NO KEY UPDATE OF s SKIP LOCKED
     )
     SELECT c.id AS campaign_id, c.workspace_id, c.client_id, c.name AS campaign_name, c.metadata,
            c.hourly_limit, c.daily_limit, c.last_begun_at AS campaign_last_begun_at,
@@ -229,9 +242,9 @@ _FACTS: LiteralString = """
         SELECT t.id AS target_id, t.next_step AS step, t.profile_url, t.full_name, t.first_name, t.category,
                t.follower_count, t.variables, k.id AS contact_id, k.username,
                k.merged_into IS NOT NULL AS merged
-        FROM targets t
+        FROM (SELECT id FROM followup UNION ALL SELECT id FROM first) AS next
+        JOIN targets t ON t.workspace_id = $1 AND t.id = next.id
         JOIN contacts k ON k.id = t.contact_id
-        WHERE t.workspace_id = $1 AND t.id IN (SELECT id FROM followup UNION ALL SELECT id FROM first)
         FOR NO KEY UPDATE OF k
     )
     SELECT clock_timestamp() AS real_now, i.dispatch, w.monthly_limit,
@@ -272,10 +285,10 @@ _FACTS: LiteralString = """
                 'body', CASE WHEN s.step = p.step THEN s.body END) ORDER BY s.step, s.variant)
             FROM campaign_steps s WHERE s.workspace_id = $1 AND s.campaign_id = $2) AS steps
     FROM workspaces w
-    JOIN installation i ON true
-    JOIN clients c ON c.id = $12
+    CROSS JOIN installation i
+    CROSS JOIN clients c
     LEFT JOIN person p ON true
-    WHERE w.id = $1
+    WHERE w.id = $1 AND c.id = $12
 """
 
 _BEGIN: LiteralString = """
