@@ -13,10 +13,12 @@ async def newest_message(
     """The newest message of this sender that may have reached this person; nothing is locked."""
     return await row(conn, Answered, """
         SELECT m.id AS message_id, m.target_id, m.campaign_id, c.client_id
-        FROM messages m
+        FROM (
+            -- OFFSET 0: along the person's few messages, never along the sender's many.
+            SELECT * FROM messages WHERE workspace_id = $1 AND contact_id = $3 OFFSET 0
+        ) AS m
         JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
-        WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.contact_id = $3 AND m.kind = 'step'
-          AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
+        WHERE m.sender_id = $2 AND m.kind = 'step' AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
           AND ($4::uuid IS NULL OR c.client_id = $4)
         ORDER BY m.begun_at DESC, m.id DESC
         LIMIT 1

@@ -36,6 +36,8 @@ def endless(some: AsyncGenerator[Result, None], *, fail_after: int | None = None
             if number == fail_after:
                 raise ConnectionError("the database went away")
             number += 1
+            if number % 1_000 == 0:  # as a cursor does between its fetches
+                await asyncio.sleep(0)
             yield first
 
     return results()
