@@ -147,7 +147,7 @@ async def _check(conn: Connection, caller: Caller, campaign: Campaign) -> None:
             at = f"followUps[{index}].delayHours"
             raise Invalid(f"{at} must be from 1 to {MAX_DELAY_HOURS}.", param=at)
     for step in _steps(campaign):
-        template = await template_queries.by_id(conn, caller.workspace_id, step.template_id)
+        template = await template_queries.hold(conn, caller.workspace_id, step.template_id)
         if template is None or (template.archived_at is not None and campaign.state is CampaignState.DRAFT):
             at = f"followUps[{step.step - 1}].messageTemplateId" if step.step else "messageTemplateId"
             raise TemplateNotFound(f"{at} names no message template.", param=at)

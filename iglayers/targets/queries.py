@@ -9,7 +9,6 @@ import msgspec
 from iglayers.core.db import Connection, execute, row, rows
 from iglayers.core.ids import CampaignId, TargetId, WorkspaceId
 from iglayers.targets.model import ENDED_UNSENT, Target, TargetRow, TargetState
-from iglayers.templates.render import Variable, parse
 
 
 class History(msgspec.Struct, frozen=True):
@@ -188,52 +187,3 @@ async def cancel_queued(
         SET state = 'cancelled', next_due_at = NULL, updated_at = $4
         WHERE workspace_id = $1 AND campaign_id = $2 AND id = $3 AND state = 'queued'
     """, workspace_id, campaign_id, target_id, now))  # fmt: skip
-
-
-async def cancel_open(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime) -> None:
-    """Cancel whoever was not written to, claimed cards excepted, and plan no follow-ups; the campaign is locked."""
-    await execute(conn, """
-        WITH held AS (
-            SELECT t.id,
-                   t.state = 'queued' OR (t.state = 'awaiting_operator' AND NOT EXISTS (
-                       SELECT FROM messages m
-                       WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.state = 'claimed'
-                   )) AS is_open
-            FROM targets t
-            WHERE t.workspace_id = $1 AND t.campaign_id = $2
-              AND (t.next_due_at IS NOT NULL OR t.state = 'awaiting_operator')
-            ORDER BY t.id
-            FOR NO KEY UPDATE
-        )
-        UPDATE targets t
-        SET state = CASE WHEN held.is_open THEN 'cancelled' ELSE t.state END, next_due_at = NULL, updated_at = $3
-        FROM held
-        WHERE t.workspace_id = $1 AND t.id = held.id AND (held.is_open OR t.next_due_at IS NOT NULL)
-    """, workspace_id, campaign_id, at)  # fmt: skip
-
-
-async def count_missing_variables(
-    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, bodies: Sequence[str]
-) -> dict[str, int]:
-    """How many queued targets lack each variable that these texts need and have no fallback for."""
-    parts = [part for body in bodies for part in parse(body).parts if isinstance(part, Variable)]
-    names = {part.name for part in parts if part.fallback is None} - {"clientName", "senderUsername"}
-    found = await conn.fetch("""
-        SELECT needed.name, count(*) AS number
-        FROM targets t
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
-        CROSS JOIN unnest($3::text[]) AS needed (name)
-        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.state = 'queued'
-          AND coalesce(
-              CASE needed.name
-                  WHEN 'instagramUsername' THEN c.username
-                  WHEN 'profileUrl' THEN t.profile_url
-                  WHEN 'fullName' THEN t.full_name
-                  WHEN 'firstName' THEN t.first_name
-                  WHEN 'category' THEN t.category
-                  WHEN 'followerCount' THEN t.follower_count::text
-                  ELSE t.variables ->> needed.name
-              END, '') = ''
-        GROUP BY needed.name
-    """, workspace_id.uuid, campaign_id.uuid, sorted(names))  # fmt: skip
-    return {each["name"]: each["number"] for each in found}

@@ -1,34 +1,31 @@
 """What a campaign's end and its start do to all of its people at once: SQL on targets."""
 
-from collections import Counter
 from datetime import datetime
-from typing import Any
 
-import msgspec
-
-from iglayers.core.db import Connection, execute, stream, value
+from iglayers.core.db import Connection, execute, value
 from iglayers.core.ids import CampaignId, WorkspaceId
 from iglayers.templates.render import Variable, parse
 
 
-class Fields(msgspec.Struct, frozen=True):
-    """What templates may use of a target."""
-
-    username: str | None
-    profile_url: str | None
-    full_name: str | None
-    first_name: str | None
-    category: str | None
-    follower_count: int | None
-    variables: dict[str, Any] | None
-
-
-async def cancel_open(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime) -> int:
-    """Everybody who is still queued is cancelled, and nobody gets another follow-up; the campaign is held alone."""
-    return await execute(conn, """
-        UPDATE targets
-        SET state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END, next_due_at = NULL, updated_at = $3
-        WHERE workspace_id = $1 AND campaign_id = $2 AND next_due_at IS NOT NULL
+async def cancel_open(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime) -> None:
+    """Cancel whoever was not written to, claimed cards excepted, and plan no follow-ups; the campaign is held alone."""
+    await execute(conn, """
+        WITH held AS (
+            SELECT t.id,
+                   t.state = 'queued' OR (t.state = 'awaiting_operator' AND NOT EXISTS (
+                       SELECT FROM messages m
+                       WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.state = 'claimed'
+                   )) AS is_open
+            FROM targets t
+            WHERE t.workspace_id = $1 AND t.campaign_id = $2
+              AND (t.next_due_at IS NOT NULL OR t.state = 'awaiting_operator')
+            ORDER BY t.id
+            FOR NO KEY UPDATE
+        )
+        UPDATE targets t
+        SET state = CASE WHEN held.is_open THEN 'cancelled' ELSE t.state END, next_due_at = NULL, updated_at = $3
+        FROM held
+        WHERE t.workspace_id = $1 AND t.id = held.id AND (held.is_open OR t.next_due_at IS NOT NULL)
     """, workspace_id, campaign_id, at)  # fmt: skip
 
 
@@ -73,25 +70,25 @@ async def skip_rest(
 async def count_missing_variables(
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, bodies: list[str]
 ) -> dict[str, int]:
-    """How many queued people lack each variable that a text needs and gives no fallback for."""
-    needed = {
-        part.name
-        for body in bodies
-        for part in parse(body).parts
-        if isinstance(part, Variable) and part.fallback is None
-    } - {"clientName", "senderUsername", "instagramUsername"}
-    gaps: Counter[str] = Counter()
-    if not needed:
-        return gaps
-    async for person in stream(conn, Fields, """
-        SELECT k.username, t.profile_url, t.full_name, t.first_name, t.category, t.follower_count, t.variables
+    """How many queued targets lack each variable that these texts need and have no fallback for."""
+    parts = [part for body in bodies for part in parse(body).parts if isinstance(part, Variable)]
+    names = {part.name for part in parts if part.fallback is None} - {"clientName", "senderUsername"}
+    found = await conn.fetch(r"""
+        SELECT needed.name, count(*) AS number
         FROM targets t
-        JOIN contacts k ON k.id = t.contact_id
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        CROSS JOIN unnest($3::text[]) AS needed (name)
         WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.state = 'queued'
-    """, workspace_id, campaign_id):  # fmt: skip
-        values = (person.variables or {}) | {
-            "profileUrl": person.profile_url, "fullName": person.full_name, "firstName": person.first_name,
-            "category": person.category, "followerCount": person.follower_count,
-        }  # fmt: skip
-        gaps.update(name for name in needed if not str(values.get(name) or "").strip())
-    return gaps
+          AND coalesce(
+              CASE needed.name
+                  WHEN 'instagramUsername' THEN c.username
+                  WHEN 'profileUrl' THEN t.profile_url
+                  WHEN 'fullName' THEN t.full_name
+                  WHEN 'firstName' THEN t.first_name
+                  WHEN 'category' THEN t.category
+                  WHEN 'followerCount' THEN t.follower_count::text
+                  ELSE t.variables ->> needed.name
+              END, '') !~ '\S'
+        GROUP BY needed.name
+    """, workspace_id.uuid, campaign_id.uuid, sorted(names))  # fmt: skip
+    return {each["name"]: each["number"] for each in found}
