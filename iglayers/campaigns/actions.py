@@ -21,7 +21,7 @@ from iglayers.campaigns.queries import Step
 from iglayers.clients import queries as client_queries
 from iglayers.clients.model import ClientNotFound
 from iglayers.core.db import Connection, Database
-from iglayers.core.errors import Conflict, Invalid, InvalidState
+from iglayers.core.errors import Conflict, Error, Invalid, InvalidState
 from iglayers.core.fields import line, metadata
 from iglayers.core.ids import CampaignId, ClientId, SenderId, TemplateId
 from iglayers.events import queries as event_queries
@@ -167,16 +167,31 @@ async def start(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Ca
     campaign = await _locked(conn, caller, campaign_id)
     if campaign.state is CampaignState.RUNNING:
         return campaign
+    for refuse in _BEFORE_THE_START:
+        await refuse(conn, caller, campaign)
+    await queries.freeze_steps(conn, caller.workspace_id, campaign_id)
+    return await _enter(conn, caller, campaign, CampaignState.RUNNING, EventType.CAMPAIGN_STARTED)
+
+
+async def blockers(conn: Connection, caller: Caller, campaign: Campaign) -> list[Error]:
+    """Everything that `start` would refuse with now, in its order."""
+    found: list[Error] = []
+    for refuse in _BEFORE_THE_START:
+        try:
+            await refuse(conn, caller, campaign)
+        except Error as error:
+            found.append(error)
+    return found
+
+
+async def _refuse_started(_conn: Connection, _caller: Caller, campaign: Campaign) -> None:
     if campaign.state is not CampaignState.DRAFT:
         raise InvalidState(f"A {campaign.state.value} campaign cannot be started; resume it if it is paused.")
-    if not await queries.has_anything_due(conn, caller.workspace_id, campaign_id):
+
+
+async def _refuse_empty(conn: Connection, caller: Caller, campaign: Campaign) -> None:
+    if not await queries.has_anything_due(conn, caller.workspace_id, campaign.id):
         raise InvalidState("The campaign has no targets.", remedy="Upload targets first.")
-    await _refuse_without_sender(conn, caller, campaign)
-    await _refuse_used_up(conn, caller)
-    await queries.freeze_steps(conn, caller.workspace_id, campaign_id)
-    if campaign.missing_variable == "fail_preflight":
-        await _refuse_gaps(conn, caller, campaign)
-    return await _enter(conn, caller, campaign, CampaignState.RUNNING, EventType.CAMPAIGN_STARTED)
 
 
 async def _refuse_without_sender(conn: Connection, caller: Caller, campaign: Campaign) -> None:
@@ -190,7 +205,7 @@ async def _refuse_without_sender(conn: Connection, caller: Caller, campaign: Cam
     raise SenderNotAvailable("No active sender serves this campaign.")
 
 
-async def _refuse_used_up(conn: Connection, caller: Caller) -> None:
+async def _refuse_used_up(conn: Connection, caller: Caller, _campaign: Campaign) -> None:
     workspace = await account_queries.workspace(conn, caller.workspace_id)
     if workspace is None or workspace.monthly_limit is None:
         return
@@ -203,6 +218,8 @@ async def _refuse_used_up(conn: Connection, caller: Caller) -> None:
 
 
 async def _refuse_gaps(conn: Connection, caller: Caller, campaign: Campaign) -> None:
+    if campaign.missing_variable != "fail_preflight":
+        return
     steps = await queries.steps(conn, caller.workspace_id, campaign.id)
     gaps = await target_queries.count_missing_variables(
         conn, caller.workspace_id, campaign.id, bodies=[step.body or "" for step in steps]
@@ -210,6 +227,9 @@ async def _refuse_gaps(conn: Connection, caller: Caller, campaign: Campaign) -> 
     if gaps:
         listed = ", ".join(f"{name} ({count} targets)" for name, count in sorted(gaps.items()))
         raise PreflightFailed(f"Variables without a value or a fallback: {listed}.")
+
+
+_BEFORE_THE_START = (_refuse_started, _refuse_empty, _refuse_without_sender, _refuse_used_up, _refuse_gaps)
 
 
 async def pause(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:

@@ -37,7 +37,7 @@ FOLLOWS: dict[MessageState, frozenset[MessageState]] = {
     MessageState.SENT: frozenset(),
     MessageState.FAILED: frozenset(),
     MessageState.SKIPPED: frozenset(),
-    MessageState.NOT_SENT: frozenset(),
+    MessageState.NOT_SENT: frozenset({MessageState.UNKNOWN}),  # evidence, before another attempt has begun
 }  # fmt: skip
 
 

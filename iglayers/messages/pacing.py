@@ -34,7 +34,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     nth_in_hour: datetime | None = None  # when the `hourly`-th latest began
     nth_in_day: datetime | None = None  # when the `daily`-th latest began
-    day_used: int = 0  # begun in the 24 hours up to and with the last one
+    day_used: int = 0  # begun on the last one's day, up to and with it
     last_begun_at: datetime | None = None
     last_message_id: UUID | None = None
 
@@ -90,8 +90,9 @@ def gap(
     """How long to wait after the message that began at `begun_at`.
 
     The largest of an even share of the hour, an even share of what was left of the window among what was left
-    of the day, and the sender's own gap; times 0.8 to 1.2, drawn from the message, so that looking again does
-    not draw again.
+    of the day's messages, and the sender's own gap; times 0.8 to 1.2, drawn from the message, so that looking again
+    does not draw again. The day is the calendar's, where the schedule is: among the rest of a rolling day, which in
+    the morning is what was left the evening before, a morning would have no share and an afternoon all.
     """
     seconds = float(limits.min_gap_s)
     if limits.hourly:

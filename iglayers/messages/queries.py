@@ -62,6 +62,21 @@ async def add_evidence(
     """, workspace_id, message_id, evidence, provider_message_id)  # fmt: skip
 
 
+async def doubt_not_sent(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId) -> bool:
+    """What a person gave up to be sent again is unknown once more, while nothing else of its step has begun.
+
+    The caller holds the target, so that nothing begins meanwhile.
+    """
+    return await execute(conn, """
+        UPDATE messages m SET state = 'unknown'
+        WHERE m.workspace_id = $1 AND m.id = $2 AND m.state = 'not_sent' AND m.error_code = 'outcome_unknown'
+          AND NOT EXISTS (
+              SELECT FROM messages other
+              WHERE other.workspace_id = $1 AND other.target_id = m.target_id AND other.step = m.step
+                AND other.kind = 'step' AND other.state <> 'not_sent')
+    """, workspace_id, message_id) > 0  # fmt: skip
+
+
 async def set_author(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId, *, author: str) -> None:
     """Who resolved it."""
     await execute(

@@ -100,6 +100,12 @@ def local_day(at: datetime, zone_name: str) -> date:
     return at.astimezone(_zone(zone_name)).date()
 
 
+def local_day_began(at: datetime, zone_name: str) -> datetime:
+    """The moment at which the zone's calendar day of `at` began."""
+    zone = _zone(zone_name)
+    return datetime.combine(at.astimezone(zone).date(), time(), zone).astimezone(UTC)
+
+
 def next_local_day(at: datetime, zone_name: str) -> datetime:
     """The moment at which the zone's next calendar day begins."""
     return _midnight_after(at, _zone(zone_name))
@@ -120,8 +126,8 @@ def _next_change(schedule: Schedule, zone: ZoneInfo, at: datetime, *, into: bool
     if not schedule.windows:
         return None
     first = at.astimezone(zone).date() - _DAY
-    # A window comes back after a week at the latest; two more days for the zone's own changes.
-    for offset in range(10):
+    # A window comes back after a week, or after two where a spring night leaves it out; two more days for the edges.
+    for offset in range(17):
         moments = sorted(each for each in _edges(schedule, zone, first + offset * _DAY) if each > at)
         for moment in moments:
             if _inside(schedule, zone, moment) is into:

@@ -1,4 +1,4 @@
-"""Routes that read across slices: the results of a campaign."""
+"""Routes that read across slices: results, status and preflight of a campaign."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import queries as campaigns
@@ -17,7 +17,7 @@ from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.wire import decode_special
-from iglayers.reports import queries
+from iglayers.reports import preflight, queries, status
 from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
@@ -93,4 +93,23 @@ def _updated_since(request: ApiRequest) -> datetime | None:
         raise Invalid(f"updatedSince: {error}.", param="updatedSince") from None
 
 
-ROUTES = [show_results]
+@get("/campaigns/{id:str}/status")
+async def show_status(request: ApiRequest) -> Response[bytes]:
+    request.only_query()
+    campaign_id = request.path_id(CampaignId, CampaignNotFound)
+    async with request.services.db.transaction() as conn:
+        campaign = await _campaign(conn, request, campaign_id)
+        return answer(await status.read(conn, request.caller, campaign))
+
+
+@post("/campaigns/{id:str}/preflight", status_code=200)
+async def run_preflight(request: ApiRequest) -> Response[bytes]:
+    request.only_query()
+    campaign_id = request.path_id(CampaignId, CampaignNotFound)
+    await request.read_nothing()
+    async with request.services.db.transaction() as conn:
+        campaign = await _campaign(conn, request, campaign_id)
+        return answer(await preflight.check(conn, request.caller, campaign))
+
+
+ROUTES = [show_results, show_status, run_preflight]

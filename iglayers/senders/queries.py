@@ -129,7 +129,7 @@ async def in_flight(conn: Connection, workspace_id: WorkspaceId, sender_id: Send
 
 async def begun(  # noqa: PLR0913 two windows and two limits
     conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, hour_from: datetime, day_from: datetime,
-    hourly: int, daily: int,
+    hourly: int, daily: int, zone: str,
 ) -> Begun:  # fmt: skip
     """What counts against a sender's limits: everything begun, unknown included, but not `not_sent`."""
     found = await row(conn, Begun, """
@@ -145,12 +145,12 @@ async def begun(  # noqa: PLR0913 two windows and two limits
                (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET $6::int - 1 LIMIT 1) AS nth_in_day,
                (SELECT count(*) FROM messages m
                 WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.state <> 'not_sent'
-                  AND m.begun_at > s.last_begun_at - interval '24 hours' AND m.begun_at <= s.last_begun_at
+                  AND m.begun_at >= date_trunc('day', s.last_begun_at, $7::text) AND m.begun_at <= s.last_begun_at
                )::int AS day_used,
                s.last_begun_at, s.last_message_id
         FROM senders s
         WHERE s.workspace_id = $1 AND s.id = $2
-    """, workspace_id, sender_id, hour_from, day_from, hourly, daily)  # fmt: skip
+    """, workspace_id, sender_id, hour_from, day_from, hourly, daily, zone)  # fmt: skip
     assert found is not None
     return found
 

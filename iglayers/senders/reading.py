@@ -34,7 +34,7 @@ async def _today(conn: Connection, caller: Caller, sender: Sender) -> Today:
     assert limits.daily is not None
     begun = await queries.begun(
         conn, caller.workspace_id, sender.id, hour_from=now - pacing.HOUR, day_from=now - pacing.DAY,
-        hourly=limits.hourly, daily=limits.daily,
+        hourly=limits.hourly, daily=limits.daily, zone=workspace.timezone,
     )  # fmt: skip
     history = pacing.History(
         nth_in_hour=begun.nth_in_hour, nth_in_day=begun.nth_in_day, day_used=begun.day_used,

@@ -31,13 +31,18 @@ async def settle_by_evidence(
 ) -> bool:
     """The provider shows that the message arrived: it is sent, also if it was unknown. Always kept as evidence.
 
+    Where a person had it sent again and that has not begun, it does not begin any more.
     False when the reference names no message, or one that was settled before.
     """
     message_id = MessageId(reference)
     attempt = await upkeep.attempt(conn, message_id)
     if attempt is None or attempt.workspace_id != workspace_id:
         return False
-    settled = await settle.apply(conn, attempt, Sent(provider_message_id))
+    arrived = Sent(provider_message_id)
+    settled = await settle.apply(conn, attempt, arrived)
+    # Trying to settle has locked the target.
+    if not settled and await message_queries.doubt_not_sent(conn, workspace_id, message_id):
+        settled = await settle.apply(conn, attempt, arrived)
     await message_queries.add_evidence(
         conn, workspace_id, message_id, evidence=evidence, provider_message_id=provider_message_id
     )

@@ -51,6 +51,11 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
         return Clock(real_at=self.real_at, at=self.at, speed=self.speed)
 
     @property
+    def day_zone(self) -> str:
+        """The zone in which a day of this campaign begins and ends."""
+        return self.zone if self.schedule is None else self.schedule.timezone
+
+    @property
     def limits(self) -> Limits:
         return Limits(hourly=self.hourly_limit, daily=self.daily_limit)
 

@@ -1,6 +1,6 @@
 """From what the locks showed to what is sent: limits, text, attempt and order of one message. Pure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from iglayers.core.config import Settings
 from iglayers.core.ids import MessageId, uuid7
 from iglayers.messages import pacing
 from iglayers.messages.pacing import Budget, History, SenderPace
+from iglayers.messages.schedule import local_day
 from iglayers.senders.model import Account, Order, Recipient
 from iglayers.sending.model import Attempt, ClientHistory, Facts, Pick
 from iglayers.templates import render
@@ -55,12 +56,14 @@ class Pause(msgspec.Struct, frozen=True):
 def pause(pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt) -> Pause:
     """How long campaign and sender wait at least after this message; the next look finds the exact moment."""
 
-    def gap(of: pacing.Limits, used: int) -> timedelta:
-        now, message = attempt.begun_at, attempt.message_id.uuid
-        return pacing.gap(of, now, used + 1, message, pick.schedule, pick.zone)
+    def gap(of: pacing.Limits, last_begun_at: datetime | None, last_day_used: int) -> timedelta:
+        now, message, zone = attempt.begun_at, attempt.message_id.uuid, pick.day_zone
+        is_same_day = last_begun_at is not None and local_day(last_begun_at, zone) == local_day(now, zone)
+        day_used = 1 + (last_day_used if is_same_day else 0)
+        return pacing.gap(of, now, day_used, message, pick.schedule, pick.zone)
 
-    sender = gap(limits, facts.sender_day_used)
-    campaign = gap(pick.limits, facts.campaign_day_used)
+    sender = gap(limits, pick.sender_last_begun_at, facts.sender_day_used)
+    campaign = gap(pick.limits, pick.campaign_last_begun_at, facts.campaign_day_used)
     return Pause(max(campaign, sender) if pick.only_sender else campaign, sender)
 
 

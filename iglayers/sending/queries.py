@@ -29,6 +29,7 @@ async def facts(conn: Connection, pick: Pick, *, now: datetime, sender: Limits, 
         conn, Facts, _FACTS,
         pick.workspace_id, pick.campaign_id, pick.sender_id, now, month, sender.hourly, sender.daily,
         pick.hourly_limit, pick.daily_limit, pick.sender_last_begun_at, pick.campaign_last_begun_at, pick.client_id,
+        pick.day_zone,
     )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ async def lock_client(conn: Connection, pick: Pick) -> bool:
 
 async def client_history(conn: Connection, pick: Pick) -> ClientHistory:
     """Limits and ledger of a client that is held, in a statement that sees what committed before the lock."""
-    found = await row(conn, ClientHistory, _CLIENT_HISTORY, pick.workspace_id, pick.client_id)
+    found = await row(conn, ClientHistory, _CLIENT_HISTORY, pick.workspace_id, pick.client_id, pick.day_zone)
     assert found is not None
     return found
 
@@ -262,7 +263,7 @@ _FACTS: LiteralString = """
            CASE WHEN $7::int IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
                WHERE m.sender_id = $3 AND m.state <> 'not_sent'
-                 AND m.begun_at > $10::timestamptz - interval '24 hours') END AS sender_day_used,
+                 AND m.begun_at >= date_trunc('day', $10::timestamptz, $13::text)) END AS sender_day_used,
            CASE WHEN $8::int IS NOT NULL THEN (
                SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
                ORDER BY m.begun_at DESC OFFSET $8::int - 1 LIMIT 1) END AS campaign_nth_in_hour,
@@ -272,7 +273,7 @@ _FACTS: LiteralString = """
            CASE WHEN $9::int IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
                WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
-                 AND m.begun_at > $11::timestamptz - interval '24 hours') END AS campaign_day_used,
+                 AND m.begun_at >= date_trunc('day', $11::timestamptz, $13::text)) END AS campaign_day_used,
            p.target_id, p.step, p.profile_url, p.full_name, p.first_name, p.category, p.follower_count,
            p.variables, p.contact_id, p.username, coalesce(p.merged, false) AS merged,
            (SELECT count(*) FROM messages m
@@ -441,7 +442,7 @@ _CLIENT_HISTORY: LiteralString = """
            CASE WHEN c.daily_limit IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
                WHERE m.client_id = c.id AND m.state <> 'not_sent'
-                 AND m.begun_at > last.begun_at - interval '24 hours') END AS day_used,
+                 AND m.begun_at >= date_trunc('day', last.begun_at, $3::text)) END AS day_used,
            last.begun_at AS last_begun_at, last.id AS last_message_id
     FROM clients c
     LEFT JOIN LATERAL (

@@ -12,7 +12,7 @@ import msgspec
 
 from iglayers.core.errors import Invalid
 
-# Instagram takes no longer text (facts/instagram-messaging.md).
+# Instagram takes no longer text.
 MAX_MESSAGE_BYTES = 1_000
 
 _OPENING = "{{"
