@@ -67,18 +67,6 @@ async def list_targets(request: ApiRequest) -> Response[bytes]:
     return answer(page(found, limit))
 
 
-@get("/campaigns/{id:str}/targets/{tgt:str}")
-async def show_target(request: ApiRequest) -> Response[bytes]:
-    caller, campaign_id = request.caller, request.path_id(CampaignId, CampaignNotFound)
-    target_id = request.path_id(TargetId, TargetNotFound)
-    async with request.connection() as conn:
-        await _campaign(conn, caller, campaign_id)
-        target = await queries.by_id(conn, caller.workspace_id, campaign_id, target_id)
-    if target is None:
-        raise TargetNotFound("There is no such target in this campaign.")
-    return answer(target)
-
-
 @delete("/campaigns/{id:str}/targets/{tgt:str}", status_code=200)
 async def cancel_target(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
@@ -127,4 +115,4 @@ async def _upload_campaign(conn: Connection, caller: Caller, campaign_id: Campai
     )  # fmt: skip
 
 
-ROUTES = [upload_targets, list_targets, show_target, cancel_target]
+ROUTES = [upload_targets, list_targets, cancel_target]

@@ -1,4 +1,4 @@
-"""Routes that read across slices: results, status and preflight of a campaign."""
+"""Routes that read across slices: results, status and preflight of a campaign, the story of a target."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -17,11 +17,11 @@ from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.wire import decode_special
-from iglayers.reports import preflight, queries, status
+from iglayers.reports import preflight, queries, status, timeline
 from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
-from iglayers.targets.model import states_named
+from iglayers.targets.model import TargetNotFound, states_named
 
 FORMATS = {"csv": csv_text.MEDIA_TYPE, "ndjson": "application/x-ndjson"}
 _UNFIT_FOR_A_FILE_NAME = re.compile(r"[^A-Za-z0-9]+")
@@ -112,4 +112,13 @@ async def run_preflight(request: ApiRequest) -> Response[bytes]:
         return answer(await preflight.check(conn, request.caller, campaign))
 
 
-ROUTES = [show_results, show_status, run_preflight]
+@get("/campaigns/{id:str}/targets/{tgt:str}")
+async def show_target(request: ApiRequest) -> Response[bytes]:
+    campaign_id = request.path_id(CampaignId, CampaignNotFound)
+    target_id = request.path_id(TargetId, TargetNotFound)
+    async with request.services.db.transaction() as conn:
+        campaign = await _campaign(conn, request, campaign_id)
+        return answer(await timeline.read(conn, request.caller, campaign, target_id))
+
+
+ROUTES = [show_results, show_target, show_status, run_preflight]

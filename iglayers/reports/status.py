@@ -38,14 +38,23 @@ _OF = {"campaign": "the campaign", "client": "the client, over all its campaigns
 async def read(conn: Connection, caller: Caller, campaign: Campaign) -> CampaignStatus:
     """The status of a campaign that the caller may see."""
     found = await pace.read(conn, caller, campaign)
-    dispatch = await account_queries.dispatch(conn)
     counts = await target_queries.counts(conn, caller.workspace_id, campaign.id)
-    why = _why(found, None if dispatch.state == "running" else dispatch.reason or "")
+    told = await _told(conn, found)
     return CampaignStatus(
-        campaign_id=campaign.id, status=campaign.state.value, code=why.code, reason=why.reason, remedy=why.remedy,
-        limited_by=why.rule, next_at=why.next_at, counts={state.value: number for state, number in counts.items()},
+        campaign_id=campaign.id, status=campaign.state.value, code=told.code, reason=told.reason, remedy=told.remedy,
+        limited_by=told.rule, next_at=told.next_at, counts={state.value: number for state, number in counts.items()},
         budgets=found.budgets(), senders=found.lines(), projection=found.project(),
     )  # fmt: skip
+
+
+async def why(conn: Connection, caller: Caller, campaign: Campaign) -> Why:
+    """The reason alone."""
+    return await _told(conn, await pace.read(conn, caller, campaign))
+
+
+async def _told(conn: Connection, found: Pace) -> Why:
+    dispatch = await account_queries.dispatch(conn)
+    return _why(found, None if dispatch.state == "running" else dispatch.reason or "")
 
 
 def _why(found: Pace, dispatch_held: str | None) -> Why:

@@ -7,21 +7,12 @@ import pytest
 
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
 from iglayers.core.db import Database
 from tests import make
 from tests.reports.stepping import Stepping
 from tests.senders.orders import a_sender
 from tests.serving import Api
 from tests.targets.uploads import campaign, people, upload
-
-
-@pytest.fixture
-async def stepping(services: Services, test_caller: Caller) -> Stepping:
-    """The engine on a clock that stands a minute ahead of what a test does."""
-    made = Stepping(services, test_caller)
-    await made.set_clock(test_caller.now + timedelta(minutes=1))
-    return made
 
 
 async def status(api: Api, of: Any) -> dict[str, Any]:
@@ -101,10 +92,12 @@ async def test_a_running_campaign_says_which_rule_limits_it_and_until_when(
     await test_api.post(f"/campaigns/{spring.id}/start")
     await stepping.look(3)
     told = await status(test_api, spring)
-    assert told["code"] == code, told
+    # One an hour is also spread evenly, up to 72 minutes apart.
+    gap = f"{rule.partition('.')[0]}.gap"
+    assert told["code"] in {code, gap}, told
     assert told["nextAt"]
     assert told["nextAt"] in told["reason"]
-    assert told["limitedBy"] == rule
+    assert told["limitedBy"] in {rule, gap}
     budgets = {each["rule"]: each for each in told["budgets"] + told["senders"][0]["budgets"]}
     assert (budgets[rule]["limit"], budgets[rule]["used"], budgets[rule]["remaining"]) == (1, 1, 0)
     assert budgets[rule]["freesAt"]

@@ -1,0 +1,17 @@
+"""What the tests of reports share."""
+
+from datetime import timedelta
+
+import pytest
+
+from iglayers.accounts.model import Caller
+from iglayers.accounts.request import Services
+from tests.reports.stepping import Stepping
+
+
+@pytest.fixture
+async def stepping(services: Services, test_caller: Caller) -> Stepping:
+    """The engine on a clock that stands a minute ahead of what a test does."""
+    made = Stepping(services, test_caller)
+    await made.set_clock(test_caller.now + timedelta(minutes=1))
+    return made
