@@ -1,6 +1,6 @@
 """Verbs of campaigns: create, change, start, pause, resume, cancel, delete."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -68,6 +68,10 @@ class CampaignChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     follow_ups: list[FollowUp] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Copy(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    name: str | None = None
+
+
 # What may be changed when: names and notes always, pace until the end, texts only before the start.
 _ALWAYS = frozenset({"name", "metadata"})
 _BEFORE_START = frozenset({"message_template_id", "follow_ups"})
@@ -90,12 +94,24 @@ async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign
         limited_by=None, next_at=None, created_at=now, updated_at=now, started_at=None, completed_at=None,
         cancelled_at=None, archived_at=None,
     )  # fmt: skip
-    await _check(conn, caller, campaign)
+    await _check(conn, caller, campaign, set(CampaignChange.__struct_fields__))
     await queries.insert(conn, campaign, workspace_id=caller.workspace_id)
     await queries.replace_steps(conn, caller.workspace_id, campaign.id, _steps(campaign))
     await _record(conn, caller, EventType.CAMPAIGN_CREATED, campaign)
     await accounts.audit(conn, caller, "campaign.created", campaign.id, after=campaign)
     return campaign
+
+
+async def clone(conn: Connection, caller: Caller, campaign_id: CampaignId, wanted: Copy) -> Campaign:
+    """A draft with the same settings, and the templates' texts as they are now; nobody is in it."""
+    old = await _read(conn, caller, campaign_id)
+    new = NewCampaign(
+        client_id=old.client_id, name=wanted.name or f"{old.name} (copy)"[:200], hourly_limit=old.hourly_limit,
+        message_template_id=old.message_template_id, follow_ups=old.follow_ups, daily_limit=old.daily_limit,
+        metadata=old.metadata, sender_ids=old.sender_ids, routes=old.routes, schedule=old.schedule,
+        missing_variable=cast("MissingVariable", old.missing_variable),
+    )  # fmt: skip
+    return await create(conn, caller, new)
 
 
 async def change(conn: Connection, caller: Caller, campaign_id: CampaignId, wanted: CampaignChange) -> Campaign:
@@ -108,7 +124,7 @@ async def change(conn: Connection, caller: Caller, campaign_id: CampaignId, want
     if "metadata" in fields:
         fields["metadata"] = metadata(fields["metadata"])
     campaign = msgspec.structs.replace(before, **fields, updated_at=caller.now)
-    await _check(conn, caller, campaign)
+    await _check(conn, caller, campaign, set(fields))
     await queries.change(conn, campaign, workspace_id=caller.workspace_id)
     if _BEFORE_START & set(fields):
         await queries.replace_steps(conn, caller.workspace_id, campaign_id, _steps(campaign))
@@ -126,15 +142,17 @@ def _refuse_late(campaign: Campaign, names: set[str]) -> None:
         raise InvalidState(f"{name} cannot be changed while the campaign is {campaign.state.value}.", param=name)
 
 
-async def _check(conn: Connection, caller: Caller, campaign: Campaign) -> None:
-    """Refuse what names nothing or can never work."""
+async def _check(conn: Connection, caller: Caller, campaign: Campaign, names: set[str]) -> None:
+    """Refuse what names nothing or can never work, among the fields with these names."""
     if campaign.schedule is not None:
         check(campaign.schedule)
     for index, route in enumerate(campaign.routes):
         if route not in ROUTES:
             raise Invalid(f"routes[{index}] must be one of {', '.join(ROUTES)}.", param=f"routes[{index}]")
+    # A sender that was deleted since is no reason to refuse another name.
+    sender_ids = campaign.sender_ids if "sender_ids" in names else []
     if missing := await queries.missing_senders(
-        conn, caller.workspace_id, client_id=campaign.client_id, sender_ids=campaign.sender_ids
+        conn, caller.workspace_id, client_id=campaign.client_id, sender_ids=sender_ids
     ):
         index = campaign.sender_ids.index(missing[0])
         raise SenderNotFound(
@@ -146,7 +164,7 @@ async def _check(conn: Connection, caller: Caller, campaign: Campaign) -> None:
         if not 1 <= follow_up.delay_hours <= MAX_DELAY_HOURS:
             at = f"followUps[{index}].delayHours"
             raise Invalid(f"{at} must be from 1 to {MAX_DELAY_HOURS}.", param=at)
-    for step in _steps(campaign):
+    for step in _steps(campaign) if _BEFORE_START & names else []:
         template = await template_queries.hold(conn, caller.workspace_id, step.template_id)
         if template is None or (template.archived_at is not None and campaign.state is CampaignState.DRAFT):
             at = f"followUps[{step.step - 1}].messageTemplateId" if step.step else "messageTemplateId"

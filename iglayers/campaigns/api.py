@@ -93,6 +93,14 @@ async def cancel_campaign(request: ApiRequest) -> Response[bytes]:
         return unit.answer(await actions.cancel(unit.conn, request.caller, campaign_id))
 
 
+@post("/campaigns/{id:str}/clone")
+async def clone_campaign(request: ApiRequest) -> Response[bytes]:
+    campaign_id = request.path_id(CampaignId, CampaignNotFound)
+    wanted = await request.read(actions.Copy)
+    async with request.unit() as unit:
+        return unit.answer(await actions.clone(unit.conn, request.caller, campaign_id, wanted), status=201)
+
+
 @delete("/clients/{id:str}", status_code=200)
 async def archive_client(request: ApiRequest) -> Response[bytes]:
     client_id = request.path_id(ClientId, ClientNotFound)
@@ -104,5 +112,5 @@ async def archive_client(request: ApiRequest) -> Response[bytes]:
 
 ROUTES = [
     create_campaign, list_campaigns, show_campaign, change_campaign, delete_campaign, start_campaign,
-    pause_campaign, resume_campaign, cancel_campaign, archive_client,
+    pause_campaign, resume_campaign, cancel_campaign, clone_campaign, archive_client,
 ]  # fmt: skip

@@ -96,14 +96,15 @@ async def stop_begins(conn: Connection) -> None:
 async def count_month(
     conn: Connection, workspace_id: WorkspaceId, *, month: date, begins_at: datetime, ends_at: datetime
 ) -> int:
-    """What was begun in a month. What may yet be given back is marked as counted in it; no begin is in flight."""
+    """What may have arrived of a month. What may yet be given back is marked as counted in it; no begin is in flight."""
     return await value(conn, """
         WITH open AS (
             UPDATE messages SET usage_month = $2
             WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4 AND state IN ('sending', 'unknown')
         )
         SELECT count(*) FROM messages
-        WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4 AND state <> 'not_sent'
+        WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4
+          AND state IN ('sending', 'claimed', 'sent', 'unknown')
     """, workspace_id, month, begins_at, ends_at)  # fmt: skip
 
 

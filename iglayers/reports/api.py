@@ -1,4 +1,4 @@
-"""Routes that read across slices: results, status and preflight of a campaign, the story of a target."""
+"""Routes that read across slices: what became of a campaign, why, what stands in its way, a target's story, a month."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -17,7 +17,7 @@ from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.wire import decode_special
-from iglayers.reports import preflight, queries, status, timeline
+from iglayers.reports import preflight, queries, stats, status, timeline
 from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
@@ -121,4 +121,23 @@ async def show_target(request: ApiRequest) -> Response[bytes]:
         return answer(await timeline.read(conn, request.caller, campaign, target_id))
 
 
-ROUTES = [show_results, show_target, show_status, run_preflight]
+@get("/campaigns/{id:str}/stats")
+async def show_stats(request: ApiRequest) -> Response[bytes]:
+    request.only_query("by")
+    campaign_id = request.path_id(CampaignId, CampaignNotFound)
+    by = request.query_params.get("by", "day")
+    if by not in stats.SPANS:
+        raise Invalid("by must be hour or day.", param="by")
+    async with request.services.db.transaction() as conn:
+        campaign = await _campaign(conn, request, campaign_id)
+        return answer(await stats.campaign(conn, request.caller, campaign, by=by))
+
+
+@get("/usage")
+async def show_usage(request: ApiRequest) -> Response[bytes]:
+    request.only_query()
+    async with request.services.db.transaction() as conn:
+        return answer(await stats.month(conn, request.caller))
+
+
+ROUTES = [show_stats, show_usage, show_results, show_target, show_status, run_preflight]
