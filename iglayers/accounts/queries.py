@@ -8,7 +8,7 @@ import msgspec
 from iglayers.accounts.model import ApiKey, AuditEntry, KeyAccess, Mode, StoredAnswer, Workspace
 from iglayers.core.clock import Clock
 from iglayers.core.db import Connection, execute, row, rows, value
-from iglayers.core.ids import AuditId, ClientId, KeyId, WorkspaceId
+from iglayers.core.ids import AuditId, ClientId, ContactId, KeyId, WorkspaceId
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -172,7 +172,8 @@ async def lease_calls(conn: Connection, key_id: KeyId, *, block: int, per_minute
     """Take up to `block` calls from the key's bucket (GCRA: one stored moment, no counters)."""
     found = await conn.fetchrow("""
         INSERT INTO rate_limits AS bucket (key_id, full_at, granted)
-        VALUES ($1, clock_timestamp() + make_interval(secs => $2 * 60.0 / $3), $2)
+        VALUES ($1, clock_timestamp() + make_interval(secs => least($2::int, $4::int) * 60.0 / $3),
+                least($2::int, $4::int))
         ON CONFLICT (key_id) DO UPDATE SET
             granted = greatest(0, least($2, floor(
                 $4 - extract(epoch FROM greatest(bucket.full_at - clock_timestamp(), interval '0')) * $3 / 60.0)))::int,
@@ -325,11 +326,9 @@ async def lock_installation(conn: Connection) -> None:
     await execute(conn, "SELECT FROM installation FOR UPDATE")
 
 
-async def has_users(conn: Connection) -> bool:
-    """Whether anybody can log in to the dashboard yet."""
-    return await value(conn, "SELECT EXISTS (SELECT FROM users)")
-
-
-async def set_setup_token(conn: Connection, hashed: bytes) -> None:
-    """The one-time link that creates the first user; an older link ends."""
-    await execute(conn, "UPDATE installation SET setup_token_hash = $1", hashed)
+async def erase_audit(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+    """Who did what and when stays; what it was about a person goes."""
+    await execute(conn, """
+        UPDATE audit_log SET before = NULL, after = NULL, reason = NULL
+        WHERE workspace_id = $1 AND contact_id = ANY ($2)
+    """, workspace_id, contact_ids)  # fmt: skip

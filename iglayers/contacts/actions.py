@@ -101,6 +101,7 @@ async def suppress_many(
             client_id = each.client_id or caller.client_id
             reading.named[place] = _named(each, pepper=pepper, client_id=client_id, now=now)
         except Invalid as error:
+            error.param = f"suppressions[{place}].{error.param}"
             reading.refused.append(Refused(place, each.instagram_username, error))
     return await suppress_read(conn, caller, reading, source="manual")
 

@@ -8,6 +8,11 @@ from iglayers.core.errors import Conflict, NotFound
 from iglayers.core.ids import ClientId, ContactId, SuppressionId
 
 
+class ContactNotFound(NotFound):
+    code = "not_found"
+    remedy = "Check the username and the workspace of your key."
+
+
 class SuppressionNotFound(NotFound):
     code = "not_found"
     remedy = "List the suppressions of this person: GET /suppressions?instagramUsername=..."

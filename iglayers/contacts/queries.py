@@ -8,7 +8,7 @@ import msgspec
 
 from iglayers.contacts.model import ContactRow, Suppression
 from iglayers.contacts.usernames import handle_hash
-from iglayers.core.db import Connection, execute, rows, stream
+from iglayers.core.db import Connection, execute, rows, stream, value
 from iglayers.core.ids import ClientId, ContactId, SuppressionId, WorkspaceId
 
 
@@ -199,3 +199,33 @@ def every(
           AND (s.expires_at IS NULL OR s.expires_at > $4)
         ORDER BY s.id DESC
     """, workspace_id, client_id, contact_id, now)  # fmt: skip
+
+
+async def handles(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> list[ContactRow]:
+    """A person under every handle that was merged into theirs, their own first."""
+    return await rows(conn, ContactRow, """
+        SELECT id, handle_hash, username
+        FROM contacts
+        WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)
+        ORDER BY id <> $2, id
+    """, workspace_id, contact_id)  # fmt: skip
+
+
+async def erased_at(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> datetime | None:
+    """When a person's data was erased."""
+    return await value(
+        conn, "SELECT erased_at FROM contacts WHERE workspace_id = $1 AND id = $2", workspace_id, contact_id
+    )
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId], *, at: datetime) -> None:
+    """Leave nothing of these locked people but the hashes of their handles, and reasons that name nobody."""
+    await execute(conn, """
+        UPDATE contacts SET username = NULL, instagram_id = NULL, erased_at = coalesce(erased_at, $3)
+        WHERE workspace_id = $1 AND id = ANY ($2::uuid[])
+    """, workspace_id, list(contact_ids), at)  # fmt: skip
+    await execute(
+        conn,
+        "UPDATE suppressions SET reason = '' WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[])",
+        workspace_id, list(contact_ids),
+    )  # fmt: skip

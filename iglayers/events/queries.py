@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from iglayers.core.db import Connection, execute, row, rows
-from iglayers.core.ids import ClientId, EventId, WorkspaceId
+from iglayers.core.ids import ClientId, ContactId, EventId, WorkspaceId
 from iglayers.core.wire import json_bytes
 from iglayers.events.model import Event, EventType, NewEvent
 
@@ -25,9 +25,17 @@ async def record_many(
 ) -> None:
     """Thousands of events of `first`'s type, moment and campaign in one statement; ids in the order of the sequence."""
     await execute(conn, """
-        INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
-        SELECT each.id, $1, $2, $3, nextval('event_sequence'), $4, $5, each.contact_id, each.data::json
-        FROM unnest($6::uuid[], $7::uuid[], $8::text[]) AS each (id, contact_id, data)
+        WITH written AS (
+            INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
+            SELECT each.id, $1, $2, $3, nextval('event_sequence'), $4, $5, each.contact_id, each.data::json
+            FROM unnest($6::uuid[], $7::uuid[], $8::text[]) AS each (id, contact_id, data)
+        )
+        INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id)
+        SELECT delivery_id(each.id), $1, e.id, each.id
+        FROM webhook_endpoints e
+        CROSS JOIN unnest($6::uuid[]) AS each (id)
+        WHERE e.workspace_id = $1 AND e.state = 'enabled' AND (e.client_id IS NULL OR e.client_id = $4)
+          AND (e.events = '{*}' OR $2 = ANY (e.events))
     """, first.workspace_id, first.type, first.at, first.client_id, first.campaign_id, ids, contact_ids,
         [item.decode() for item in data])  # fmt: skip
 
@@ -64,3 +72,17 @@ async def by_id(
         FROM events
         WHERE workspace_id = $1 AND id = $2 AND ($3::uuid IS NULL OR client_id = $3)
     """, workspace_id, event_id, only)  # fmt: skip
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+    """What events said about these people, and what receivers answered to them; the events keep their ids and types."""
+    await execute(conn, """
+        WITH erased AS (
+            UPDATE events SET data = '{"erased":true}'
+            WHERE workspace_id = $1 AND contact_id = ANY ($2)
+            RETURNING id
+        )
+        UPDATE delivery_attempts a SET response = NULL
+        FROM deliveries d, erased
+        WHERE d.workspace_id = $1 AND d.event_id = erased.id AND a.workspace_id = $1 AND a.delivery_id = d.id
+    """, workspace_id, contact_ids)  # fmt: skip

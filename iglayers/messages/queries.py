@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from iglayers.core.db import Connection, execute, row, rows, value
-from iglayers.core.ids import CampaignId, ClientId, MessageId, WorkspaceId
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, WorkspaceId
 from iglayers.messages.model import Message, MessageState
 
 
@@ -96,7 +96,7 @@ async def stop_begins(conn: Connection) -> None:
 async def count_month(
     conn: Connection, workspace_id: WorkspaceId, *, month: date, begins_at: datetime, ends_at: datetime
 ) -> int:
-    """What may have arrived of a month. What may yet be given back is marked as counted in it; no begin is in flight."""
+    """What may have arrived of a month. What may yet be given back is marked as counted; no begin is in flight."""
     return await value(conn, """
         WITH open AS (
             UPDATE messages SET usage_month = $2
@@ -118,3 +118,38 @@ async def widen_first_contacts(conn: Connection, workspace_id: WorkspaceId) -> i
         ORDER BY contact_id, target_id
         ON CONFLICT (workspace_id, scope_id, contact_id) DO NOTHING
     """, workspace_id)  # fmt: skip
+
+
+async def in_flight(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> bool:
+    """Whether a message to one of these people is on its way, or in somebody's hands."""
+    return await value(conn, """
+        SELECT EXISTS (
+            SELECT FROM messages
+            WHERE workspace_id = $1 AND contact_id = ANY ($2) AND state IN ('sending', 'claimed'))
+    """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+    """The texts to these people and what came back about them; that they were written to stays in the ledger."""
+    await execute(
+        conn,
+        "UPDATE messages SET body = NULL, evidence = '[]' WHERE workspace_id = $1 AND contact_id = ANY ($2)",
+        workspace_id, contact_ids,
+    )  # fmt: skip
+
+
+async def of_contacts(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], *, only: ClientId | None, limit: int
+) -> list[Message]:
+    """What was written to one person under all handles, newest first."""
+    return await rows(conn, Message, """
+        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+               s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
+               m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
+        FROM messages m
+        JOIN contacts k ON k.workspace_id = $1 AND k.id = m.contact_id
+        JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id
+        WHERE m.workspace_id = $1 AND m.contact_id = ANY ($2) AND ($3::uuid IS NULL OR m.client_id = $3)
+        ORDER BY m.begun_at DESC, m.id DESC
+        LIMIT $4
+    """, workspace_id, contact_ids, only, limit)  # fmt: skip

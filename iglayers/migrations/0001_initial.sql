@@ -115,6 +115,7 @@ CREATE TABLE audit_log (
     contact_id uuid                                 -- so that erasure finds it
 );
 CREATE INDEX audit_log_by_workspace ON audit_log (workspace_id, id);
+CREATE INDEX audit_log_by_object ON audit_log (workspace_id, object_id);
 
 -- ── events and webhooks ──────────────────────────────────────────────────────────────────────────────────
 -- Partitioned by month on their UUIDv7 and dropped after retention; no foreign keys between them.
@@ -136,33 +137,32 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_feed ON events (workspace_id, tx, id);
 
--- The one way an event comes to be: in the transaction of the change that it tells of, while the row of the
--- object it is about is locked, so that the sequence grows for each object.
-CREATE FUNCTION record_event(
-    event_id uuid, of_workspace uuid, event_type text, moment timestamptz,
-    of_client uuid, of_campaign uuid, of_contact uuid, event_data json
-) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
-    VALUES (event_id, of_workspace, event_type, moment, nextval('event_sequence'),
-            of_client, of_campaign, of_contact, event_data)
-$$;
-
 CREATE TABLE webhook_endpoints (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspaces,
+    client_id uuid,                                 -- made by a key that is bound to this client: hears of no other
     url text NOT NULL,
     description text NOT NULL DEFAULT '',
-    events text[] NOT NULL,
+    events text[] NOT NULL CHECK (cardinality(events) > 0),  -- names, or '*' alone
+    max_per_second integer CHECK (max_per_second > 0),
     secret bytea NOT NULL,                          -- encrypted
     previous_secret bytea,                          -- encrypted; signs beside the new one until the overlap ends
     previous_until timestamptz,                     -- (real)
     state text NOT NULL DEFAULT 'enabled' CHECK (state IN ('enabled', 'disabled')),
     disabled_reason text,
-    failing_since timestamptz,                      -- (real)
-    due_at timestamptz,                             -- (real)
-    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
-    updated_at timestamptz NOT NULL DEFAULT now(),  -- (real)
-    CHECK ((state = 'disabled') = (disabled_reason IS NOT NULL))
+    disabled_at timestamptz,                        -- (real)
+    failing_since timestamptz,                      -- (real) first failure after the last success
+    due_at timestamptz,                             -- (real) of the earliest delivery that waits for a moment
+    lease_id uuid,                                  -- the worker that delivers to it; at most one
+    lease_until timestamptz,                        -- (real)
+    attempt_ids uuid[] NOT NULL DEFAULT '{}',       -- what that worker has taken and not yet written down,
+    attempted_ids uuid[] NOT NULL DEFAULT '{}',     -- and of which deliveries
+    created_at timestamptz NOT NULL,                -- (real)
+    updated_at timestamptz NOT NULL,                -- (real)
+    CHECK ((state = 'disabled') = (disabled_reason IS NOT NULL) AND (state = 'disabled') = (disabled_at IS NOT NULL)),
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL)),
+    CHECK ((lease_id IS NULL) = (lease_until IS NULL)),
+    CHECK (cardinality(attempt_ids) = cardinality(attempted_ids))
 );
 CREATE INDEX webhook_endpoints_by_workspace ON webhook_endpoints (workspace_id, id);
 CREATE INDEX webhook_endpoints_due ON webhook_endpoints (due_at) WHERE state = 'enabled' AND due_at IS NOT NULL;
@@ -172,30 +172,82 @@ CREATE TABLE deliveries (
     workspace_id uuid NOT NULL,
     endpoint_id uuid NOT NULL,
     event_id uuid NOT NULL,
+    replay_id uuid,
+    cause text NOT NULL DEFAULT 'automatic' CHECK (cause IN ('automatic', 'manual', 'replay', 'test')),
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed', 'cancelled')),
-    attempts smallint NOT NULL DEFAULT 0,
-    due_at timestamptz,                             -- (real)
-    lease_until timestamptz,                        -- (real)
-    delivered_at timestamptz,                       -- (real)
-    PRIMARY KEY (id)
+    tries smallint NOT NULL DEFAULT 0,              -- failures in a row; tells the place in the schedule
+    attempts integer NOT NULL DEFAULT 0,            -- of all time
+    due_at timestamptz,                             -- (real) null: new, ahead of all that wait for a moment
+    status smallint,                                -- of the last attempt
+    error text,                                     -- the same
+    ended_at timestamptz,                           -- (real)
+    PRIMARY KEY (id),
+    CHECK ((state = 'pending') = (ended_at IS NULL))
 ) PARTITION BY RANGE (id);
-CREATE INDEX deliveries_new ON deliveries (endpoint_id, id) WHERE state = 'pending' AND attempts = 0;
-CREATE INDEX deliveries_retries ON deliveries (endpoint_id, due_at) WHERE state = 'pending' AND attempts > 0;
+CREATE INDEX deliveries_new ON deliveries (endpoint_id, id) WHERE state = 'pending' AND due_at IS NULL;
+CREATE INDEX deliveries_waiting ON deliveries (endpoint_id, due_at) WHERE state = 'pending' AND due_at IS NOT NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (workspace_id, endpoint_id, id);
 
 CREATE TABLE delivery_attempts (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     delivery_id uuid NOT NULL,
-    cause text NOT NULL CHECK (cause IN ('automatic', 'manual', 'replay')),
+    cause text NOT NULL CHECK (cause IN ('automatic', 'manual', 'replay', 'test')),
     started_at timestamptz NOT NULL,                -- (real)
     duration_ms integer NOT NULL,
+    address text,                                   -- that answered
     status smallint,
     error text,
     response text,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX delivery_attempts_by_delivery ON delivery_attempts (workspace_id, delivery_id, id);
+
+-- "Everything since a moment, once more": written forward in parts, each in one transaction with its mark.
+CREATE TABLE webhook_replays (
+    id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL REFERENCES webhook_endpoints ON DELETE CASCADE,
+    since timestamptz NOT NULL,                     -- the workspace's time
+    types text[],
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'completed', 'cancelled')),
+    floor_id uuid NOT NULL,                         -- events from this id on,
+    last_tx xid8 NOT NULL DEFAULT pg_current_xact_id(),  -- of transactions older than the replay's own
+    mark_tx xid8,                                   -- the last event that was queued
+    mark_id uuid,
+    total integer NOT NULL,
+    queued integer NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL,                -- (real)
+    ended_at timestamptz,                           -- (real)
+    CHECK ((state = 'running') = (ended_at IS NULL))
+);
+CREATE UNIQUE INDEX webhook_replays_running ON webhook_replays (endpoint_id) WHERE state = 'running';
+CREATE INDEX webhook_replays_by_endpoint ON webhook_replays (workspace_id, endpoint_id, id);
+
+-- The one way an event comes to be: in the transaction of the change that it tells of, while the row of the
+-- object it is about is locked, so that the sequence grows for each object. Its deliveries come with it; no
+-- endpoint is locked or changed, so writers do not wait for each other.
+CREATE FUNCTION record_event(
+    event_id uuid, of_workspace uuid, event_type text, moment timestamptz,
+    of_client uuid, of_campaign uuid, of_contact uuid, event_data json
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
+    VALUES (event_id, of_workspace, event_type, moment, nextval('event_sequence'),
+            of_client, of_campaign, of_contact, event_data);
+    INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id)
+    SELECT delivery_id(event_id), of_workspace, e.id, event_id
+    FROM webhook_endpoints e
+    WHERE e.workspace_id = of_workspace AND e.state = 'enabled'
+      AND (e.client_id IS NULL OR e.client_id = of_client)
+      AND (e.events = '{*}' OR event_type = ANY (e.events));
+END
+$$;
+
+-- A delivery's id: the moment of its event, and chance.
+CREATE FUNCTION delivery_id(of_event uuid) RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT (left(of_event::text, 18) || right(gen_random_uuid()::text, 18))::uuid
+$$;
 
 -- The smallest UUIDv7 of a moment.
 CREATE FUNCTION uuid7_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
@@ -229,6 +281,28 @@ BEGIN
 END
 $$;
 SELECT make_event_partitions((now() AT TIME ZONE 'UTC')::date, 3);
+
+-- Drop the partitions whose last moment is before `moment`; how many they were.
+CREATE FUNCTION drop_event_partitions(moment timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    part record;
+    dropped integer := 0;
+BEGIN
+    -- Readers of the tables are waited for, and everybody waits behind: rather not now than long.
+    SET LOCAL lock_timeout = '1s';
+    FOR part IN
+        SELECT i.inhrelid::regclass AS name
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent IN ('events'::regclass, 'deliveries'::regclass, 'delivery_attempts'::regclass)
+          AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= moment AT TIME ZONE 'UTC'
+    LOOP
+        EXECUTE format('DROP TABLE %s', part.name);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
 
 -- ── clients, templates, contacts, usage ──────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,33 @@ CREATE FUNCTION public.campaign_texts(of_workspace uuid, of_campaign uuid) RETUR
     FROM campaign_steps
     WHERE workspace_id = of_workspace AND campaign_id = of_campaign AND variant = 0
 $$;
+CREATE FUNCTION public.delivery_id(of_event uuid) RETURNS uuid
+    LANGUAGE sql
+    AS $$
+    SELECT (left(of_event::text, 18) || right(gen_random_uuid()::text, 18))::uuid
+$$;
+CREATE FUNCTION public.drop_event_partitions(moment timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    part record;
+    dropped integer := 0;
+BEGIN
+    -- Readers of the tables are waited for, and everybody waits behind: rather not now than long.
+    SET LOCAL lock_timeout = '1s';
+    FOR part IN
+        SELECT i.inhrelid::regclass AS name
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent IN ('events'::regclass, 'deliveries'::regclass, 'delivery_attempts'::regclass)
+          AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= moment AT TIME ZONE 'UTC'
+    LOOP
+        EXECUTE format('DROP TABLE %s', part.name);
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
 CREATE FUNCTION public.event_id() RETURNS uuid
     LANGUAGE sql
     AS $$
@@ -37,11 +64,19 @@ BEGIN
 END
 $$;
 CREATE FUNCTION public.record_event(event_id uuid, of_workspace uuid, event_type text, moment timestamp with time zone, of_client uuid, of_campaign uuid, of_contact uuid, event_data json) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS $$
+BEGIN
     INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
     VALUES (event_id, of_workspace, event_type, moment, nextval('event_sequence'),
-            of_client, of_campaign, of_contact, event_data)
+            of_client, of_campaign, of_contact, event_data);
+    INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id)
+    SELECT delivery_id(event_id), of_workspace, e.id, event_id
+    FROM webhook_endpoints e
+    WHERE e.workspace_id = of_workspace AND e.state = 'enabled'
+      AND (e.client_id IS NULL OR e.client_id = of_client)
+      AND (e.events = '{*}' OR event_type = ANY (e.events));
+END
 $$;
 CREATE FUNCTION public.uuid7_floor(moment timestamp with time zone) RETURNS uuid
     LANGUAGE sql IMMUTABLE
@@ -163,11 +198,17 @@ CREATE TABLE public.deliveries (
     workspace_id uuid NOT NULL,
     endpoint_id uuid NOT NULL,
     event_id uuid NOT NULL,
+    replay_id uuid,
+    cause text DEFAULT 'automatic'::text NOT NULL,
     state text DEFAULT 'pending'::text NOT NULL,
-    attempts smallint DEFAULT 0 NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
     due_at timestamp with time zone,
-    lease_until timestamp with time zone,
-    delivered_at timestamp with time zone,
+    status smallint,
+    error text,
+    ended_at timestamp with time zone,
+    CONSTRAINT deliveries_cause_check CHECK ((cause = ANY (ARRAY['automatic'::text, 'manual'::text, 'replay'::text, 'test'::text]))),
+    CONSTRAINT deliveries_check CHECK (((state = 'pending'::text) = (ended_at IS NULL))),
     CONSTRAINT deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'cancelled'::text])))
 )
 PARTITION BY RANGE (id);
@@ -178,10 +219,11 @@ CREATE TABLE public.delivery_attempts (
     cause text NOT NULL,
     started_at timestamp with time zone NOT NULL,
     duration_ms integer NOT NULL,
+    address text,
     status smallint,
     error text,
     response text,
-    CONSTRAINT delivery_attempts_cause_check CHECK ((cause = ANY (ARRAY['automatic'::text, 'manual'::text, 'replay'::text])))
+    CONSTRAINT delivery_attempts_cause_check CHECK ((cause = ANY (ARRAY['automatic'::text, 'manual'::text, 'replay'::text, 'test'::text])))
 )
 PARTITION BY RANGE (id);
 CREATE SEQUENCE public.event_sequence
@@ -471,20 +513,50 @@ CREATE TABLE public.wakeups (
 CREATE TABLE public.webhook_endpoints (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
+    client_id uuid,
     url text NOT NULL,
     description text DEFAULT ''::text NOT NULL,
     events text[] NOT NULL,
+    max_per_second integer,
     secret bytea NOT NULL,
     previous_secret bytea,
     previous_until timestamp with time zone,
     state text DEFAULT 'enabled'::text NOT NULL,
     disabled_reason text,
+    disabled_at timestamp with time zone,
     failing_since timestamp with time zone,
     due_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT webhook_endpoints_check CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL))),
+    lease_id uuid,
+    lease_until timestamp with time zone,
+    attempt_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    attempted_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_endpoints_check CHECK ((((state = 'disabled'::text) = (disabled_reason IS NOT NULL)) AND ((state = 'disabled'::text) = (disabled_at IS NOT NULL)))),
+    CONSTRAINT webhook_endpoints_check1 CHECK (((previous_secret IS NULL) = (previous_until IS NULL))),
+    CONSTRAINT webhook_endpoints_check2 CHECK (((lease_id IS NULL) = (lease_until IS NULL))),
+    CONSTRAINT webhook_endpoints_check3 CHECK ((cardinality(attempt_ids) = cardinality(attempted_ids))),
+    CONSTRAINT webhook_endpoints_events_check CHECK ((cardinality(events) > 0)),
+    CONSTRAINT webhook_endpoints_max_per_second_check CHECK ((max_per_second > 0)),
     CONSTRAINT webhook_endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'disabled'::text])))
+);
+CREATE TABLE public.webhook_replays (
+    id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    types text[],
+    state text DEFAULT 'running'::text NOT NULL,
+    floor_id uuid NOT NULL,
+    last_tx xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    mark_tx xid8,
+    mark_id uuid,
+    total integer NOT NULL,
+    queued integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT webhook_replays_check CHECK (((state = 'running'::text) = (ended_at IS NULL))),
+    CONSTRAINT webhook_replays_state_check CHECK ((state = ANY (ARRAY['running'::text, 'completed'::text, 'cancelled'::text])))
 );
 CREATE TABLE public.workspaces (
     id uuid NOT NULL,
@@ -596,10 +668,13 @@ ALTER TABLE ONLY public.wakeups
     ADD CONSTRAINT wakeups_pkey PRIMARY KEY (workspace_id);
 ALTER TABLE ONLY public.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.webhook_replays
+    ADD CONSTRAINT webhook_replays_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pair_id_mode_key UNIQUE (pair_id, mode);
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
+CREATE INDEX audit_log_by_object ON public.audit_log USING btree (workspace_id, object_id);
 CREATE INDEX audit_log_by_workspace ON public.audit_log USING btree (workspace_id, id);
 CREATE INDEX campaign_steps_by_template ON public.campaign_steps USING btree (template_id);
 CREATE INDEX campaigns_by_client ON public.campaigns USING btree (client_id);
@@ -609,8 +684,8 @@ CREATE INDEX clients_by_workspace ON public.clients USING btree (workspace_id, i
 CREATE UNIQUE INDEX clients_external_id ON public.clients USING btree (workspace_id, external_id) WHERE (external_id IS NOT NULL);
 CREATE INDEX conversations_by_workspace ON public.conversations USING btree (workspace_id, id);
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
-CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, id) WHERE ((state = 'pending'::text) AND (attempts = 0));
-CREATE INDEX deliveries_retries ON ONLY public.deliveries USING btree (endpoint_id, due_at) WHERE ((state = 'pending'::text) AND (attempts > 0));
+CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));
+CREATE INDEX deliveries_waiting ON ONLY public.deliveries USING btree (endpoint_id, due_at) WHERE ((state = 'pending'::text) AND (due_at IS NOT NULL));
 CREATE INDEX delivery_attempts_by_delivery ON ONLY public.delivery_attempts USING btree (workspace_id, delivery_id, id);
 CREATE INDEX events_feed ON ONLY public.events USING btree (workspace_id, tx, id);
 CREATE INDEX first_contacts_by_target ON public.first_contacts USING btree (target_id);
@@ -638,6 +713,8 @@ CREATE INDEX targets_first ON public.targets USING btree (campaign_id, next_due_
 CREATE INDEX targets_followups ON public.targets USING btree (campaign_id, sender_id, next_due_at) WHERE ((next_due_at IS NOT NULL) AND (next_step > 0));
 CREATE INDEX webhook_endpoints_by_workspace ON public.webhook_endpoints USING btree (workspace_id, id);
 CREATE INDEX webhook_endpoints_due ON public.webhook_endpoints USING btree (due_at) WHERE ((state = 'enabled'::text) AND (due_at IS NOT NULL));
+CREATE INDEX webhook_replays_by_endpoint ON public.webhook_replays USING btree (workspace_id, endpoint_id, id);
+CREATE UNIQUE INDEX webhook_replays_running ON public.webhook_replays USING btree (endpoint_id) WHERE (state = 'running'::text);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_client_id_fkey FOREIGN KEY (client_id) REFERENCES public.clients(id);
 ALTER TABLE ONLY public.api_keys
@@ -738,3 +815,5 @@ ALTER TABLE ONLY public.wakeups
     ADD CONSTRAINT wakeups_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+ALTER TABLE ONLY public.webhook_replays
+    ADD CONSTRAINT webhook_replays_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES public.webhook_endpoints(id) ON DELETE CASCADE;

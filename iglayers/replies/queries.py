@@ -98,3 +98,26 @@ async def page(
         LIMIT $8
     """, workspace_id, filters.only, filters.campaign_id, filters.target_id, filters.sender_id, filters.contact_id,
         before, limit)  # fmt: skip
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+    """What these people wrote; that and when they replied stays."""
+    await execute(conn, """
+        UPDATE replies SET text = NULL, label_reason = NULL WHERE workspace_id = $1 AND contact_id = ANY ($2)
+    """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def of_contacts(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], *, only: ClientId | None, limit: int
+) -> list[Reply]:
+    """What one person wrote, under all handles, newest first."""
+    return await rows(conn, Reply, """
+        SELECT r.id, p.username AS instagram_username, r.sender_id, s.username AS sender_username, r.client_id,
+               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.author, r.received_at
+        FROM replies r
+        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
+        JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
+        WHERE r.workspace_id = $1 AND r.contact_id = ANY ($2) AND ($3::uuid IS NULL OR r.client_id = $3)
+        ORDER BY r.received_at DESC, r.id DESC
+        LIMIT $4
+    """, workspace_id, contact_ids, only, limit)  # fmt: skip

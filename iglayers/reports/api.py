@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, delete, get, post
 
+from iglayers.accounts.model import Scope
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import queries as campaigns
 from iglayers.campaigns.model import Campaign, CampaignNotFound
@@ -17,7 +18,7 @@ from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.wire import decode_special
-from iglayers.reports import preflight, queries, stats, status, timeline
+from iglayers.reports import people, preflight, queries, stats, status, timeline
 from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
@@ -140,4 +141,19 @@ async def show_usage(request: ApiRequest) -> Response[bytes]:
         return answer(await stats.month(conn, request.caller))
 
 
-ROUTES = [show_stats, show_usage, show_results, show_target, show_status, run_preflight]
+@get("/contacts/{username:str}")
+async def show_person(request: ApiRequest) -> Response[bytes]:
+    username = request.path_params["username"]
+    async with request.services.db.transaction() as conn:
+        return answer(await people.read(conn, request.caller, username, pepper=request.services.pepper))
+
+
+@delete("/contacts/{username:str}", scope_needed=Scope.ADMIN, status_code=200)
+async def erase_person(request: ApiRequest) -> Response[bytes]:
+    username = request.path_params["username"]
+    async with request.unit() as unit:
+        erased = await people.erase(unit.conn, request.caller, username, pepper=request.services.pepper)
+        return unit.answer(erased)
+
+
+ROUTES = [show_person, erase_person, show_stats, show_usage, show_results, show_target, show_status, run_preflight]

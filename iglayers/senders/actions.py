@@ -123,13 +123,13 @@ async def pause(conn: Connection, caller: Caller, sender_id: SenderId) -> Sender
 
 async def resume(conn: Connection, caller: Caller, sender_id: SenderId, wanted: Resume) -> Sender:
     """A person's decision that the account may send again, also after a challenge; written down with their name."""
+    reason = optional_line(wanted.reason, "reason", most=500)
     before = await _locked(conn, caller, sender_id)
     _refuse_archived(before)
     if before.state is SenderState.ACTIVE:
         return before
     active = msgspec.structs.replace(before, state=SenderState.ACTIVE, state_reason=None, updated_at=caller.now)
     await _tell(conn, caller.workspace_id, EventType.SENDER_ACTIVE, active, caller.now)
-    reason = optional_line(wanted.reason, "reason", most=500)
     return await _store(conn, caller, "sender.resumed", before, active, reason=reason)
 
 

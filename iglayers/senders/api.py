@@ -79,6 +79,7 @@ async def resume_sender(request: ApiRequest) -> Response[bytes]:
 async def check_sender(request: ApiRequest) -> Response[bytes]:
     """As it is now. Neither sandbox nor assisted has anything outside to ask; an Idempotency-Key is ignored."""
     sender_id = request.path_id(SenderId, SenderNotFound)
+    await request.read_nothing()
     async with request.connection() as conn:
         return answer(await reading.by_id(conn, request.caller, sender_id))
 

@@ -55,3 +55,14 @@ async def mark_processed(
         SET processed_at = clock_timestamp(), contact_id = $3
         WHERE workspace_id = $1 AND id = $2
     """, workspace_id, inbound_id, contact_id)  # fmt: skip
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+    """What came in from these people, and the threads with them; the providers' keys stay, so nothing is read twice."""
+    await execute(conn, """
+        UPDATE inbound SET fact = '{}', processed_at = coalesce(processed_at, clock_timestamp())
+        WHERE workspace_id = $1 AND contact_id = ANY ($2)
+    """, workspace_id, contact_ids)  # fmt: skip
+    await execute(
+        conn, "DELETE FROM conversations WHERE workspace_id = $1 AND contact_id = ANY ($2)", workspace_id, contact_ids
+    )

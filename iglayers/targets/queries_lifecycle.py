@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from iglayers.core.db import Connection, execute, value
-from iglayers.core.ids import CampaignId, WorkspaceId
+from iglayers.core.ids import CampaignId, ContactId, WorkspaceId
 from iglayers.templates.render import Variable, parse
 
 
@@ -92,3 +92,35 @@ async def count_missing_variables(
         GROUP BY needed.name
     """, workspace_id.uuid, campaign_id.uuid, sorted(names))  # fmt: skip
     return {each["name"]: each["number"] for each in found}
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], *, at: datetime) -> int:
+    """Everything that was uploaded about these people; whoever waits for a message is skipped."""
+    return await execute(conn, """
+        WITH held AS (
+            SELECT id FROM targets
+            WHERE workspace_id = $1 AND contact_id = ANY ($2)
+            ORDER BY id
+            FOR NO KEY UPDATE
+        )
+        UPDATE targets t
+        SET profile_url = NULL, full_name = NULL, first_name = NULL, category = NULL, follower_count = NULL,
+            variables = NULL, next_due_at = NULL, updated_at = $3,
+            state = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'skipped' ELSE t.state END,
+            error_code = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'target_suppressed'
+                              ELSE t.error_code END,
+            reason = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'The person''s data was erased.'
+                          ELSE t.reason END
+        FROM held
+        WHERE t.workspace_id = $1 AND t.id = held.id
+    """, workspace_id, contact_ids, at)  # fmt: skip
+
+
+async def count_known(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> int:
+    """How many targets of these people still say something about them, or wait for a message."""
+    return await value(conn, """
+        SELECT count(*) FROM targets
+        WHERE workspace_id = $1 AND contact_id = ANY ($2)
+          AND (next_due_at IS NOT NULL OR num_nonnulls(
+                   profile_url, full_name, first_name, category, follower_count, variables) > 0)
+    """, workspace_id, contact_ids)  # fmt: skip

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from iglayers.core.db import Connection, row, rows, value
+from iglayers.core.db import Connection, execute, row, rows, value
 from iglayers.core.ids import SenderId, WorkspaceId
 from iglayers.senders.model import Order
 
@@ -100,3 +100,18 @@ async def take_due(conn: Connection, *, limit: int) -> list[Plan]:
         WHERE p.id = due.id
         RETURNING p.id, p.workspace_id, p.sender_id, p.kind, p.due_at, p.fact
     """, limit)  # fmt: skip
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, usernames: list[str]) -> None:
+    """The simulated provider forgets people too: texts, names, and what they would still have said."""
+    await execute(conn, """
+        UPDATE sandbox_messages SET recipient = '', text = '' WHERE workspace_id = $1 AND recipient = ANY ($2)
+    """, workspace_id, usernames)  # fmt: skip
+    await execute(
+        conn,
+        "DELETE FROM sandbox_plans WHERE workspace_id = $1 AND fact ->> 'username' = ANY ($2)",
+        workspace_id, usernames,
+    )  # fmt: skip
+    await execute(
+        conn, "DELETE FROM sandbox_faults WHERE workspace_id = $1 AND recipient = ANY ($2)", workspace_id, usernames
+    )

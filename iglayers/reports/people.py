@@ -1,0 +1,85 @@
+"""One person: everything known, and its erasure."""
+
+from iglayers.accounts import actions as accounts
+from iglayers.accounts import queries as account_queries
+from iglayers.accounts.model import Caller, InsufficientScope
+from iglayers.contacts import actions as contacts
+from iglayers.contacts import queries as contact_queries
+from iglayers.contacts.model import ContactNotFound
+from iglayers.contacts.usernames import canonical
+from iglayers.core.db import Connection
+from iglayers.core.errors import Conflict
+from iglayers.core.ids import ContactId
+from iglayers.events import queries as event_queries
+from iglayers.messages import queries as message_queries
+from iglayers.replies import queries as reply_queries
+from iglayers.reports import queries_people
+from iglayers.reports.model_people import MOST_SHOWN, Person
+from iglayers.senders import queries_inbound
+from iglayers.senders.transports.sandbox import queries as sandbox_queries
+from iglayers.targets import queries_lifecycle as target_queries
+
+
+async def read(conn: Connection, caller: Caller, username: str, *, pepper: bytes) -> Person:
+    """Everything known of a person; of one client's campaigns alone for a key that is bound to it."""
+    workspace_id, only = caller.workspace_id, caller.client_id
+    contact_id = await _find(conn, caller, username, pepper=pepper)
+    handles = await contact_queries.handles(conn, workspace_id, contact_id)
+    ids = [each.id for each in handles]
+    targets = await queries_people.targets(conn, workspace_id, ids, only=only, limit=MOST_SHOWN)
+    suppressions = [
+        each
+        for each in await contact_queries.of_contact(conn, workspace_id, contact_id)
+        if only is None or each.client_id in (None, only)
+    ]
+    if only is not None and not targets and not suppressions:
+        raise ContactNotFound("Nobody of this name is known.")
+    return Person(
+        id=contact_id, instagram_username=handles[0].username,
+        handles=[each.username for each in handles if each.username is not None],
+        erased_at=await contact_queries.erased_at(conn, workspace_id, contact_id), suppressions=suppressions,
+        targets=targets,
+        messages=await message_queries.of_contacts(conn, workspace_id, ids, only=only, limit=MOST_SHOWN),
+        replies=await reply_queries.of_contacts(conn, workspace_id, ids, only=only, limit=MOST_SHOWN),
+    )  # fmt: skip
+
+
+async def erase(conn: Connection, caller: Caller, username: str, *, pepper: bytes) -> Person:
+    """Remove what is known of a person from every table, and keep a keyed hash that stays suppressed.
+
+    The ledger keeps that somebody was written to, without who or what. Refused while a message is on its way or an
+    upload brings the person in.
+    """
+    if caller.client_id is not None:
+        raise InsufficientScope("This key is bound to one client and cannot erase people.")
+    workspace_id, now = caller.workspace_id, caller.now
+    contact_id = await _find(conn, caller, username, pepper=pepper)
+    handles = await contact_queries.handles(conn, workspace_id, contact_id)
+    ids = [each.id for each in handles]
+    # Targets before people, as everywhere; what was uploaded in between is found by the count below.
+    await target_queries.erase(conn, workspace_id, ids, at=now)
+    await contact_queries.lock(conn, workspace_id, ids)
+    if await message_queries.in_flight(conn, workspace_id, ids):
+        raise Conflict("A message to this person is on its way.", remedy="Try again in a minute.")
+    if await target_queries.count_known(conn, workspace_id, ids):
+        raise Conflict("An upload brings this person in just now.", remedy="Try again in a few seconds.")
+    await contacts.suppress_contact(
+        conn, workspace_id=workspace_id, contact_id=contact_id, reason="", source="erasure", now=now
+    )
+    await contact_queries.erase(conn, workspace_id, ids, at=now)
+    await message_queries.erase(conn, workspace_id, ids)
+    await reply_queries.erase(conn, workspace_id, ids)
+    await queries_inbound.erase(conn, workspace_id, ids)
+    await event_queries.erase(conn, workspace_id, ids)
+    await account_queries.erase_audit(conn, workspace_id, ids)
+    names = [each.username for each in handles if each.username is not None]
+    await sandbox_queries.erase(conn, workspace_id, names)
+    await accounts.audit(conn, caller, "contact.erased", contact_id)
+    return await read(conn, caller, username, pepper=pepper)
+
+
+async def _find(conn: Connection, caller: Caller, username: str, *, pepper: bytes) -> ContactId:
+    contact = await contact_queries.by_username(conn, caller.workspace_id, canonical(username), pepper=pepper)
+    if contact is None:
+        raise ContactNotFound("Nobody of this name is known.")
+    return contact.id
