@@ -3,13 +3,14 @@
 import asyncio
 import io
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from litestar.types import ASGIApp
 
 from iglayers.accounts.request import Services
 from iglayers.core.wire import json_bytes
@@ -88,11 +89,13 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(services: Services) -> AsyncGenerator[str]:
-    """The application around `services`, under the URL that is given."""
+async def serving(
+    services: Services, *, around: Callable[[ASGIApp], ASGIApp] = lambda application: application
+) -> AsyncGenerator[str]:
+    """The application around `services`, under the URL that is given; `around` may put something about it."""
     port = free_port()
     server = Server(
-        app.create(services),
+        around(app.create(services)),
         address="127.0.0.1",
         port=port,
         interface=Interfaces.ASGI,

@@ -30,7 +30,7 @@ from iglayers.core.wire import json_bytes
 
 # OWASP Password Storage: argon2id with 19 MiB, two passes, one lane.
 PASSWORDS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-MAX_ROTATION_OVERLAP = timedelta(hours=24)
+MAX_ROTATION_OVERLAP_HOURS = 24
 
 
 class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -94,6 +94,8 @@ async def create_key(conn: Connection, caller: Caller, new: NewKey) -> CreatedKe
         raise Invalid("A key that is bound to a client cannot have the scope admin.", param="scopes")
     if new.client_id is not None and not await queries.client_exists(conn, caller.workspace_id, new.client_id):
         raise Invalid("clientId names no client of this workspace.", param="clientId")
+    if new.expires_at is not None and new.expires_at <= real_now():
+        raise Invalid("expiresAt lies in the past.", param="expiresAt")
     secret = new_api_key(caller.mode.value)
     key = ApiKey(
         id=KeyId.new(), name=line(new.name, "name"), last4=secret[-4:], scopes=sorted(set(new.scopes)),
@@ -117,12 +119,12 @@ async def revoke_key(conn: Connection, caller: Caller, key_id: KeyId) -> ApiKey:
 
 async def rotate_key(conn: Connection, caller: Caller, key_id: KeyId, *, overlap_hours: float) -> CreatedKey:
     """A new key with the old one's name, scopes and client; the old one ends after the overlap."""
-    overlap = timedelta(hours=overlap_hours)
-    if not timedelta(0) <= overlap <= MAX_ROTATION_OVERLAP:
-        raise Invalid("overlapHours must be from 0 to 24.", param="overlapHours")
+    if not 0 <= overlap_hours <= MAX_ROTATION_OVERLAP_HOURS:
+        raise Invalid(f"overlapHours must be from 0 to {MAX_ROTATION_OVERLAP_HOURS}.", param="overlapHours")
     old = await _key(conn, caller, key_id)
-    if old.revoked_at is not None:
-        raise InvalidState("A revoked key cannot be rotated; create a new one.")
+    now = real_now()
+    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        raise InvalidState("A revoked or expired key cannot be rotated.", remedy="Create a new one.")
     new = NewKey(
         name=old.name,
         scopes=old.scopes,
@@ -130,7 +132,7 @@ async def rotate_key(conn: Connection, caller: Caller, key_id: KeyId, *, overlap
         expires_at=old.expires_at and Moment.of(old.expires_at),
     )
     made = await create_key(conn, caller, new)
-    await queries.expire_key(conn, caller.workspace_id, key_id, at=real_now() + overlap)
+    await queries.expire_key(conn, caller.workspace_id, key_id, at=now + timedelta(hours=overlap_hours))
     await audit(conn, caller, "api_key.rotated", key_id, after={"newKeyId": str(made.id)})
     return made
 

@@ -53,6 +53,7 @@ async def show_workspace(request: ApiRequest) -> Response[bytes]:
 
 @get("/api-keys", scope_needed=Scope.ADMIN)
 async def list_keys(request: ApiRequest) -> Response[bytes]:
+    request.only_query("limit", "cursor")
     limit, before = request.limit(), request.cursor(KeyId)
     async with request.connection() as conn:
         found = await queries.keys(conn, request.caller.workspace_id, before=before, limit=limit + 1)
@@ -84,6 +85,7 @@ async def revoke_key(request: ApiRequest) -> Response[bytes]:
 
 @get("/audit-log", scope_needed=Scope.ADMIN)
 async def audit_log(request: ApiRequest) -> Response[bytes]:
+    request.only_query("limit", "cursor")
     limit, before = request.limit(), request.cursor(AuditId)
     async with request.connection() as conn:
         found = await queries.audit_log(conn, request.caller.workspace_id, before=before, limit=limit + 1)

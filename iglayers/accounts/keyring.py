@@ -3,6 +3,7 @@
 What a process holds here is only speed: a key is forgotten after `key_cache_s`, a block of calls after a second.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from math import ceil
@@ -40,13 +41,21 @@ class Keyring:
         self._settings: Settings = settings
         self._known: OrderedDict[bytes, tuple[float, KeyAccess]] = OrderedDict()
         self._allowed: OrderedDict[KeyId, Allowance] = OrderedDict()
+        self._leasing: OrderedDict[KeyId, asyncio.Lock] = OrderedDict()
         self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def caller(self, token: str, *, address: str, request_id: str) -> Caller:
-        """The caller that presents `token`; InvalidApiKey without a query when it cannot be a key."""
-        if not is_api_key(token):
+        """The caller that presents `token`; InvalidApiKey without a query when it cannot be a key.
+
+        RateLimitExceeded for an address that presented too many wrong keys, unless this key was good here before:
+        others may share the address.
+        """
+        digest = token_hash(token) if is_api_key(token) else None
+        if digest not in self._known:
+            self._refuse_guessing(address)
+        if digest is None:
             raise self._refused(address)
-        access = await self._access(token_hash(token))
+        access = await self._access(digest)
         now = real_now()
         if access is None or access.revoked_at or (access.expires_at and access.expires_at <= now):
             raise self._refused(address)
@@ -77,26 +86,38 @@ class Keyring:
 
     async def admit(self, key_id: KeyId) -> tuple[int, int]:
         """Count one call: calls left and seconds until the bucket is full; RateLimitExceeded when none is left."""
-        now = time.monotonic()
-        held = self._allowed.get(key_id)
-        if held is None or held.granted == 0 or held.ends < now:
-            async with self._db.connection() as conn:
-                lease = await queries.lease_calls(
-                    conn, key_id, block=_BLOCK, per_minute=self._settings.rate_limit_per_minute,
-                    burst=self._settings.rate_limit_burst,
-                )  # fmt: skip
-            if lease.granted == 0:
-                raise RateLimitExceeded(
-                    f"This key made more than {self._settings.rate_limit_per_minute} calls a minute.",
-                    retry_after_s=max(1, ceil(lease.wait_s)),
-                )
-            held = Allowance(lease.granted, lease.remaining, now + _BLOCK_LIFE_S)
-            self._allowed[key_id] = held
-            _bound(self._allowed)
+        held = self._held(key_id)
+        if held is None:
+            # One lease at a time: of two, the later would put the earlier one's calls out of sight.
+            lock = self._leasing.setdefault(key_id, asyncio.Lock())
+            _bound(self._leasing)
+            async with lock:
+                held = self._held(key_id) or await self._lease(key_id)
         held.granted -= 1
         left = held.granted + held.remaining
         per_second = self._settings.rate_limit_per_minute / 60
         return left, ceil((self._settings.rate_limit_burst - left) / per_second)
+
+    def _held(self, key_id: KeyId) -> Allowance | None:
+        """What this process may still let through, if anything."""
+        held = self._allowed.get(key_id)
+        return held if held and held.granted and held.ends >= time.monotonic() else None
+
+    async def _lease(self, key_id: KeyId) -> Allowance:
+        async with self._db.connection() as conn:
+            lease = await queries.lease_calls(
+                conn, key_id, block=_BLOCK, per_minute=self._settings.rate_limit_per_minute,
+                burst=self._settings.rate_limit_burst,
+            )  # fmt: skip
+        if lease.granted == 0:
+            raise RateLimitExceeded(
+                f"This key made more than {self._settings.rate_limit_per_minute} calls a minute.",
+                retry_after_s=max(1, ceil(lease.wait_s)),
+            )
+        held = Allowance(lease.granted, lease.remaining, time.monotonic() + _BLOCK_LIFE_S)
+        self._allowed[key_id] = held
+        _bound(self._allowed)
+        return held
 
     def _refused(self, address: str) -> InvalidApiKey:
         now = time.monotonic()
@@ -105,8 +126,7 @@ class Keyring:
         _bound(self._wrong)
         return InvalidApiKey()
 
-    def refuse_guessing(self, address: str) -> None:
-        """RateLimitExceeded for an address that has presented too many wrong keys."""
+    def _refuse_guessing(self, address: str) -> None:
         since, count = self._wrong.get(address, (0.0, 0))
         left = _WRONG_WINDOW_S - (time.monotonic() - since)
         if count >= _WRONG_KEYS and left > 0:

@@ -34,6 +34,10 @@ MAX_JSON_BYTES = 1 << 20
 BODY_DEADLINE_S = 60.0
 
 
+class NoFields(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a call that takes none."""
+
+
 class Services(msgspec.Struct, frozen=True):
     """What every process opens once and passes down."""
 
@@ -123,6 +127,10 @@ class ApiRequest(Request[Any, Any, Any]):
         """The body as a `kind`; unknown fields are refused."""
         return json_body.convert(await self.json_tree(), kind)
 
+    async def read_nothing(self) -> None:
+        """For calls that take no fields: a field that is sent all the same was meant to change something."""
+        await self.read(NoFields)
+
     def path_id(self, kind: type[IdT], missing: type[NotFound]) -> IdT:
         """The id in the path, called `id` or by the kind's prefix; malformed and unknown are the same 404."""
         text = str(self.path_params.get(kind.prefix) or self.path_params["id"])
@@ -152,18 +160,35 @@ class ApiRequest(Request[Any, Any, Any]):
         return text == "true"
 
     def only_query(self, *known: str) -> None:
-        """Refuse query parameters that this route does not know, so that a typing error is not ignored."""
-        for name in self.query_params:
+        """Refuse query parameters that this route does not know, so that a typing error is not ignored.
+
+        A route that never says which it knows has none.
+        """
+        self.scope["state"]["query_checked"] = True
+        for name, text in self.query_params.multi_items():
+            shown = name.replace("\x00", "")[:64]
             if name not in known:
-                raise Invalid(f"{name[:64]} is not a query parameter of this call.", param=name[:64])
+                raise Invalid(f"{shown} is not a query parameter of this call.", param=shown)
+            if len(self.query_params.getall(name)) > 1:
+                raise Invalid(f"{name} stands more than once in the query.", param=name)
+            if "\x00" in text:
+                raise Invalid(f"{name} holds the character U+0000.", param=name)
+
+    def _refuse_unasked_query(self) -> None:
+        if self.scope["query_string"] and "query_checked" not in self.scope["state"]:
+            self.only_query()
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """For reads."""
+        self._refuse_unasked_query()
         return self.services.db.connection()
 
     @asynccontextmanager
     async def unit(self) -> AsyncGenerator[Unit, None]:
         """One transaction; with an Idempotency-Key also its lock, the replay and the stored answer."""
+        self._refuse_unasked_query()
+        if "raw_body" not in self.scope["state"]:
+            await self.read_nothing()
         name = self._idempotency_key()
         body = await self.raw_body() if name else b""
         async with self.services.db.transaction() as conn:

@@ -7,7 +7,7 @@ import msgspec
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
-from iglayers.campaigns import queries
+from iglayers.campaigns import queries, texts
 from iglayers.campaigns.model import (
     FOLLOWS,
     Campaign,
@@ -15,9 +15,9 @@ from iglayers.campaigns.model import (
     CampaignState,
     FollowUp,
     PreflightFailed,
+    Variant,
     event_data,
 )
-from iglayers.campaigns.queries import Step
 from iglayers.clients import queries as client_queries
 from iglayers.clients.model import ClientNotFound
 from iglayers.core.db import Connection, Database
@@ -37,8 +37,6 @@ from iglayers.usage.model import UsageLimitExceeded, month_of
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 MissingVariable = Literal["skip", "fail_preflight"]
 ROUTES = ("sandbox", "window", "human_agent", "comment", "partnership", "assisted")
-MAX_FOLLOW_UPS = 5
-MAX_DELAY_HOURS = 24 * 90
 
 
 class NewCampaign(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +50,7 @@ class NewCampaign(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw
     routes: list[str] = []
     schedule: Schedule | None = None
     missing_variable: MissingVariable = "skip"
+    variants: list[Variant] = []
     follow_ups: list[FollowUp] = []
 
 
@@ -65,6 +64,7 @@ class CampaignChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True,
     schedule: Schedule | msgspec.UnsetType | None = msgspec.UNSET
     missing_variable: MissingVariable | msgspec.UnsetType = msgspec.UNSET
     message_template_id: TemplateId | msgspec.UnsetType = msgspec.UNSET
+    variants: list[Variant] | msgspec.UnsetType = msgspec.UNSET
     follow_ups: list[FollowUp] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -74,7 +74,7 @@ class Copy(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=T
 
 # What may be changed when: names and notes always, pace until the end, texts only before the start.
 _ALWAYS = frozenset({"name", "metadata"})
-_BEFORE_START = frozenset({"message_template_id", "follow_ups"})
+_BEFORE_START = frozenset({"message_template_id", "variants", "follow_ups"})
 _ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
 
 
@@ -88,15 +88,16 @@ async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign
     now = caller.now
     campaign = Campaign(
         id=CampaignId.new(), client_id=new.client_id, name=line(new.name, "name"), state=CampaignState.DRAFT,
-        message_template_id=new.message_template_id, follow_ups=new.follow_ups, hourly_limit=new.hourly_limit,
-        daily_limit=new.daily_limit, sender_ids=new.sender_ids, routes=new.routes, schedule=new.schedule,
+        message_template_id=new.message_template_id, variants=new.variants, follow_ups=new.follow_ups,
+        hourly_limit=new.hourly_limit, daily_limit=new.daily_limit, sender_ids=new.sender_ids,
+        routes=new.routes, schedule=new.schedule,
         missing_variable=new.missing_variable, metadata=metadata(new.metadata), blocked_reason=None,
         limited_by=None, next_at=None, created_at=now, updated_at=now, started_at=None, completed_at=None,
         cancelled_at=None, archived_at=None,
     )  # fmt: skip
     await _check(conn, caller, campaign, set(CampaignChange.__struct_fields__))
     await queries.insert(conn, campaign, workspace_id=caller.workspace_id)
-    await queries.replace_steps(conn, caller.workspace_id, campaign.id, _steps(campaign))
+    await queries.replace_steps(conn, caller.workspace_id, campaign.id, texts.steps(campaign))
     await _record(conn, caller, EventType.CAMPAIGN_CREATED, campaign)
     await accounts.audit(conn, caller, "campaign.created", campaign.id, after=campaign)
     return campaign
@@ -107,7 +108,8 @@ async def clone(conn: Connection, caller: Caller, campaign_id: CampaignId, wante
     old = await _read(conn, caller, campaign_id)
     new = NewCampaign(
         client_id=old.client_id, name=wanted.name or f"{old.name} (copy)"[:200], hourly_limit=old.hourly_limit,
-        message_template_id=old.message_template_id, follow_ups=old.follow_ups, daily_limit=old.daily_limit,
+        message_template_id=old.message_template_id, variants=old.variants, follow_ups=old.follow_ups,
+        daily_limit=old.daily_limit,
         metadata=old.metadata, sender_ids=old.sender_ids, routes=old.routes, schedule=old.schedule,
         missing_variable=cast("MissingVariable", old.missing_variable),
     )  # fmt: skip
@@ -127,7 +129,7 @@ async def change(conn: Connection, caller: Caller, campaign_id: CampaignId, want
     await _check(conn, caller, campaign, set(fields))
     await queries.change(conn, campaign, workspace_id=caller.workspace_id)
     if _BEFORE_START & set(fields):
-        await queries.replace_steps(conn, caller.workspace_id, campaign_id, _steps(campaign))
+        await queries.replace_steps(conn, caller.workspace_id, campaign_id, texts.steps(campaign))
     old, new = accounts.changed(before, campaign)
     await accounts.audit(conn, caller, "campaign.changed", campaign_id, before=old, after=new)
     return campaign
@@ -138,7 +140,7 @@ def _refuse_late(campaign: Campaign, names: set[str]) -> None:
     if campaign.state is not CampaignState.DRAFT:
         late |= names & _BEFORE_START
     if late:
-        name = min(late)
+        name = next(each.encode_name for each in msgspec.structs.fields(CampaignChange) if each.name in late)
         raise InvalidState(f"{name} cannot be changed while the campaign is {campaign.state.value}.", param=name)
 
 
@@ -158,31 +160,17 @@ async def _check(conn: Connection, caller: Caller, campaign: Campaign, names: se
         raise SenderNotFound(
             f"senderIds[{index}] names no sender that serves this client.", param=f"senderIds[{index}]"
         )
-    if len(campaign.follow_ups) > MAX_FOLLOW_UPS:
-        raise Invalid(f"followUps has {len(campaign.follow_ups)} entries; 5 are allowed.", param="followUps")
-    for index, follow_up in enumerate(campaign.follow_ups):
-        if not 1 <= follow_up.delay_hours <= MAX_DELAY_HOURS:
-            at = f"followUps[{index}].delayHours"
-            raise Invalid(f"{at} must be from 1 to {MAX_DELAY_HOURS}.", param=at)
-    for step in _steps(campaign) if _BEFORE_START & names else []:
+    texts.check(campaign)
+    for step in texts.steps(campaign) if _BEFORE_START & names else []:
         template = await template_queries.hold(conn, caller.workspace_id, step.template_id)
         if template is None or (template.archived_at is not None and campaign.state is CampaignState.DRAFT):
-            at = f"followUps[{step.step - 1}].messageTemplateId" if step.step else "messageTemplateId"
+            at = texts.path(step)
             raise TemplateNotFound(f"{at} names no message template.", param=at)
-
-
-def _steps(campaign: Campaign) -> list[Step]:
-    texts = [(campaign.message_template_id, 0)]
-    texts += [(each.message_template_id, each.delay_hours) for each in campaign.follow_ups]
-    return [
-        Step(step=number, variant=0, template_id=template_id, weight=1, delay_hours=hours, body=None)
-        for number, (template_id, hours) in enumerate(texts)
-    ]
 
 
 async def start(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
     """Begin to send. Refused with the blocker's own code; starting a running campaign changes nothing."""
-    campaign = await _locked(conn, caller, campaign_id)
+    campaign = await _locked_to_run(conn, caller, campaign_id)
     if campaign.state is CampaignState.RUNNING:
         return campaign
     for refuse in _BEFORE_THE_START:
@@ -247,7 +235,15 @@ async def _refuse_gaps(conn: Connection, caller: Caller, campaign: Campaign) -> 
         raise PreflightFailed(f"Variables without a value or a fallback: {listed}.")
 
 
-_BEFORE_THE_START = (_refuse_started, _refuse_empty, _refuse_without_sender, _refuse_used_up, _refuse_gaps)
+async def _refuse_archived_client(conn: Connection, caller: Caller, campaign: Campaign) -> None:
+    client = await client_queries.by_id(conn, caller.workspace_id, campaign.client_id, only=caller.client_id)
+    if client is None or client.archived_at is not None:
+        raise InvalidState("The campaign's client is archived; nobody is written to for it.")
+
+
+_BEFORE_THE_START = (
+    _refuse_started, _refuse_archived_client, _refuse_empty, _refuse_without_sender, _refuse_used_up, _refuse_gaps,
+)  # fmt: skip
 
 
 async def pause(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
@@ -261,12 +257,13 @@ async def pause(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Ca
 
 async def resume(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
     """Go on where it stopped; a completed campaign goes on if anybody was added."""
-    campaign = await _locked(conn, caller, campaign_id)
+    campaign = await _locked_to_run(conn, caller, campaign_id)
     if campaign.state is CampaignState.RUNNING:
         return campaign
     if campaign.state is CampaignState.DRAFT:
         raise InvalidState("A draft is started, not resumed.", remedy="Call /start.")
     _refuse_leap(campaign, CampaignState.RUNNING, "resumed")
+    await _refuse_archived_client(conn, caller, campaign)
     if campaign.state is CampaignState.COMPLETED and not await queries.has_anything_due(
         conn, caller.workspace_id, campaign_id
     ):
@@ -302,10 +299,12 @@ async def delete(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
 
 
 async def archive_client(conn: Connection, caller: Caller, client_id: ClientId) -> None:
-    """Take a client out of lists; refused while a campaign of it runs."""
+    """Take a client out of lists; refused while a campaign of it runs. Doing it again changes nothing."""
     client = await client_queries.lock(conn, caller.workspace_id, client_id, only=caller.client_id)
     if client is None:
         raise ClientNotFound("There is no such client.")
+    if client.archived_at is not None:
+        return
     running = await queries.running_of_client(conn, caller.workspace_id, client_id)
     if running is not None:
         raise Conflict(f"The campaign {running} of this client is running.", remedy="Pause or cancel it first.")
@@ -345,6 +344,13 @@ async def _locked(conn: Connection, caller: Caller, campaign_id: CampaignId) -> 
     if not await queries.lock(conn, caller.workspace_id, campaign_id, only=caller.client_id):
         raise CampaignNotFound("There is no such campaign.")
     return await _read(conn, caller, campaign_id)
+
+
+async def _locked_to_run(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """The campaign, held after its client, so that a client is not archived while one of its campaigns starts."""
+    client_id = (await _read(conn, caller, campaign_id)).client_id
+    await client_queries.lock(conn, caller.workspace_id, client_id, only=caller.client_id)
+    return await _locked(conn, caller, campaign_id)
 
 
 async def _read(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -45,11 +45,21 @@ class Blocker(StrEnum):
     OUTSIDE_SCHEDULE = "outside_schedule"
 
 
-class FollowUp(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Variant(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One of several texts of a step; who gets it is drawn by weight from a hash of the target."""
+
+    message_template_id: TemplateId
+    weight: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
+
+
+class FollowUp(
+    msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """A further message to those who did not reply, this many hours after the one before."""
 
     message_template_id: TemplateId
     delay_hours: int
+    variants: list[Variant] = []
 
 
 class Campaign(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
@@ -60,6 +70,7 @@ class Campaign(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     name: str
     state: CampaignState = msgspec.field(name="status")
     message_template_id: TemplateId
+    variants: list[Variant]
     follow_ups: list[FollowUp]
     hourly_limit: int | None
     daily_limit: int | None

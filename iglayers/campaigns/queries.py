@@ -75,7 +75,8 @@ async def by_id(
     return await row(conn, Campaign, """
         SELECT c.id, c.client_id, c.name, c.state, c.hourly_limit, c.daily_limit, c.sender_ids, c.routes, c.schedule,
                c.missing_variable, c.metadata, c.blocked_reason, c.limited_by, c.next_at, c.created_at, c.updated_at,
-               c.started_at, c.completed_at, c.cancelled_at, c.archived_at, s.message_template_id, s.follow_ups
+               c.started_at, c.completed_at, c.cancelled_at, c.archived_at, s.message_template_id, s.variants,
+               s.follow_ups
         FROM campaigns c, LATERAL campaign_texts(c.workspace_id, c.id) s
         WHERE c.workspace_id = $1 AND c.id = $2 AND ($3::uuid IS NULL OR c.client_id = $3)
     """, workspace_id, campaign_id, only)  # fmt: skip
@@ -89,7 +90,8 @@ async def page(  # noqa: PLR0913 the filters of a list
     return await rows(conn, Campaign, """
         SELECT c.id, c.client_id, c.name, c.state, c.hourly_limit, c.daily_limit, c.sender_ids, c.routes, c.schedule,
                c.missing_variable, c.metadata, c.blocked_reason, c.limited_by, c.next_at, c.created_at, c.updated_at,
-               c.started_at, c.completed_at, c.cancelled_at, c.archived_at, s.message_template_id, s.follow_ups
+               c.started_at, c.completed_at, c.cancelled_at, c.archived_at, s.message_template_id, s.variants,
+               s.follow_ups
         FROM campaigns c, LATERAL campaign_texts(c.workspace_id, c.id) s
         WHERE c.workspace_id = $1 AND c.archived_at IS NULL
           AND ($2::uuid IS NULL OR c.client_id = $2)

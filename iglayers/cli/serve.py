@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 import signal
 from contextlib import suppress
 from typing import Annotated
@@ -10,13 +9,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from iglayers.accounts import queries
 from iglayers.cli import installation, ports
 from iglayers.cli.options import Given, command
 from iglayers.cli.parts import Host, HttpWebhooks, Port
 from iglayers.cli.supervisor import Supervisor
 from iglayers.core.config import Settings
-from iglayers.core.crypto import token_hash
 
 Workers = Annotated[int, typer.Option(min=0, max=64, help="How many worker processes.")]
 
@@ -38,43 +35,34 @@ def serve(
     # Until the supervisor takes signals, they unwind what was opened.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with installation.database(settings) as database:
-        setup_token = asyncio.run(_prepare(settings, database.url))
+        asyncio.run(_prepare(settings, database.url))
         supervisor = Supervisor(database.embedded)
         environment = _environment(settings)
         supervisor.add("api", ["api"], environment)
         for number in range(workers):
             supervisor.add(f"worker {number + 1}", ["worker"], environment)
-        supervisor.run(Ready(settings, setup_token).say_once)
+        supervisor.run(Ready(settings).say_once)
 
 
 class Ready:
     """Says on standard output, once, that the API answers, and where."""
 
-    def __init__(self, settings: Settings, setup_token: str | None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings: Settings = settings
-        self._setup_token: str | None = setup_token
         self._said: bool = False
 
     def say_once(self) -> None:
         if self._said or not ports.is_ready(self._settings):
             return
         self._said = True
-        line = f"IG Layers is ready at {ports.url(self._settings)}"
-        if self._setup_token is not None:
-            line += f" - set it up here, once: {ports.url(self._settings)}/setup/{self._setup_token}"
         with suppress(OSError):  # nobody reads it any more
-            print(line, flush=True)
+            print(f"IG Layers is ready at {ports.url(self._settings)}", flush=True)
 
 
-async def _prepare(settings: Settings, url: str) -> str | None:
-    """Bring the database up to date; the token of a set-up link while nobody can log in."""
-    opening = installation.services(settings, url, pool_size=2, must_be_durable=True)
-    async with opening as services, services.db.transaction() as conn:
-        if await queries.has_users(conn):
-            return None
-        token = secrets.token_urlsafe(24)
-        await queries.set_setup_token(conn, token_hash(token))
-        return token
+async def _prepare(settings: Settings, url: str) -> None:
+    """Bring the database up to date before the children open it, and refuse it here if it is unfit."""
+    async with installation.services(settings, url, pool_size=2, must_be_durable=True):
+        pass
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from types import FrameType
 
 import structlog
@@ -137,8 +136,11 @@ class Supervisor:
     def _keep_database(self) -> None:
         """In a thread: a database that recovers from a crash must not keep a signal waiting."""
         while self._embedded is not None and not self._stopping.wait(_DATABASE_EVERY_S):
+            if self._embedded.is_running():
+                continue
+            log.warning("database.died")
             try:
                 self._embedded.ensure()
+                log.info("database.started_again")
             except EmbeddedPostgresError as error:
-                with suppress(OSError):
-                    log.exception("database.not_started", error=str(error))
+                log.exception("database.not_started", error=str(error))

@@ -43,6 +43,7 @@ async def create(conn: Connection, caller: Caller, new: NewClient) -> Client:
         metadata=metadata(new.metadata), hourly_limit=new.hourly_limit, daily_limit=new.daily_limit,
         archived_at=None, created_at=now, updated_at=now,
     )  # fmt: skip
+    await _hold_external_id(conn, caller, client)
     if not await queries.insert(conn, client, workspace_id=caller.workspace_id):
         await refuse_taken(conn, caller, client)
     await accounts.audit(conn, caller, "client.created", client.id, after=client)
@@ -64,13 +65,21 @@ async def change(conn: Connection, caller: Caller, client_id: ClientId, wanted: 
     if "metadata" in fields:
         fields["metadata"] = metadata(fields["metadata"])
     client = msgspec.structs.replace(before, **fields, updated_at=caller.now)
-    await refuse_taken(conn, caller, client)
+    if "external_id" in fields:
+        await _hold_external_id(conn, caller, client)
+        await refuse_taken(conn, caller, client)
     await queries.change(conn, client, workspace_id=caller.workspace_id)
     if (client.hourly_limit, client.daily_limit) != (before.hourly_limit, before.daily_limit):
         await account_queries.wake(conn, caller.workspace_id)
     old, new = accounts.changed(before, client)
     await accounts.audit(conn, caller, "client.changed", client_id, before=old, after=new)
     return client
+
+
+async def _hold_external_id(conn: Connection, caller: Caller, client: Client) -> None:
+    """Of two who want one external id at once, the second waits and is told who has it."""
+    if client.external_id is not None:
+        await queries.hold_external_id(conn, caller.workspace_id, client.external_id)
 
 
 async def refuse_taken(conn: Connection, caller: Caller, client: Client) -> None:

@@ -58,6 +58,13 @@ async def page(
     """, workspace_id, only, external_id, before, limit)  # fmt: skip
 
 
+async def hold_external_id(conn: Connection, workspace_id: WorkspaceId, external_id: str) -> None:
+    """Nobody else gives or takes this external id until the transaction ends."""
+    await execute(
+        conn, "SELECT pg_advisory_xact_lock(hashtextextended('external_id ' || $1, 0))", f"{workspace_id} {external_id}"
+    )
+
+
 async def with_external_id(conn: Connection, workspace_id: WorkspaceId, external_id: str) -> ClientId | None:
     """Who holds this external id, archived or not."""
     found = await value(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_per_minute: int = 300
     rate_limit_burst: int = 100
     allow_http_webhooks: bool = False
+    allow_networks: str | None = None
+    webhook_deadline_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 15.0
+    webhook_retries_s: str = "5,300,1800,7200,18000,36000,36000"
     public_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     metrics_token: str | None = None
@@ -36,6 +40,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "IGLAYERS_SEND_LEASE_S",
                 f"must be more than IGLAYERS_SEND_DEADLINE_S + 15 = {self.send_deadline_s + 15:g}",
             )
+        try:
+            [ip_network(network) for network in listed(self.allow_networks)]
+        except ValueError as error:
+            raise SettingsError("IGLAYERS_ALLOW_NETWORKS", str(error)) from None
+        if not all(delay.isascii() and delay.isdigit() and len(delay) <= 6 for delay in listed(self.webhook_retries_s)):
+            raise SettingsError("IGLAYERS_WEBHOOK_RETRIES_S", "must be whole seconds with commas between them")
 
 
 class SettingsError(ValueError):
@@ -43,6 +53,11 @@ class SettingsError(ValueError):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
+
+
+def listed(text: str | None) -> list[str]:
+    """The parts of a setting that is a list with commas."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:

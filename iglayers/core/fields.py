@@ -64,7 +64,8 @@ def _refuse_unstorable(item: Any, param: str) -> None:  # noqa: ANN401 any JSON 
         raise Invalid(f"{param} is an integer beyond 64 bits; send it as a string.", param=param)
     elif isinstance(item, dict):
         for name, value in cast("dict[str, Any]", item).items():
-            _refuse_unstorable(name, f"a key of {param}")
+            if "\x00" in name:
+                raise Invalid(f"A key of {param} holds the character U+0000.", param=param)
             _refuse_unstorable(value, f"{param}.{name[:64]}")
     elif isinstance(item, list):
         for index, value in enumerate(cast("list[object]", item)):

@@ -132,6 +132,14 @@ class DeliveryId(Id):
     prefix = "dlv"
 
 
+class AttemptId(Id):
+    prefix = "att"
+
+
+class ReplayId(Id):
+    prefix = "rpy"
+
+
 class ImportId(Id):
     prefix = "imp"
 

@@ -184,7 +184,8 @@ CREATE TABLE deliveries (
     PRIMARY KEY (id),
     CHECK ((state = 'pending') = (ended_at IS NULL))
 ) PARTITION BY RANGE (id);
-CREATE INDEX deliveries_new ON deliveries (endpoint_id, id) WHERE state = 'pending' AND due_at IS NULL;
+-- By event: an order that no other index has, or the planner walks the primary key through all that has ended.
+CREATE INDEX deliveries_new ON deliveries (endpoint_id, event_id) WHERE state = 'pending' AND due_at IS NULL;
 CREATE INDEX deliveries_waiting ON deliveries (endpoint_id, due_at) WHERE state = 'pending' AND due_at IS NOT NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (workspace_id, endpoint_id, id);
 
@@ -484,15 +485,24 @@ CREATE TABLE campaign_steps (
 );
 CREATE INDEX campaign_steps_by_template ON campaign_steps (template_id);
 
--- The first step's template and the follow-ups as a list, as the API shows them.
+-- The first step's texts and the follow-ups as a list, as the API shows them; one text alone is no variant.
 CREATE FUNCTION campaign_texts(of_workspace uuid, of_campaign uuid)
-RETURNS TABLE (message_template_id uuid, follow_ups jsonb) LANGUAGE sql STABLE AS $$
+RETURNS TABLE (message_template_id uuid, variants jsonb, follow_ups jsonb) LANGUAGE sql STABLE AS $$
+    WITH steps AS (
+        SELECT step, (array_agg(template_id ORDER BY variant))[1] AS template_id, min(delay_hours) AS delay_hours,
+               CASE WHEN count(*) = 1 THEN '[]' ELSE jsonb_agg(jsonb_build_object(
+                   'messageTemplateId', 'tpl_' || replace(template_id::text, '-', ''), 'weight', weight)
+                   ORDER BY variant) END AS variants
+        FROM campaign_steps
+        WHERE workspace_id = of_workspace AND campaign_id = of_campaign
+        GROUP BY step
+    )
     SELECT (array_agg(template_id) FILTER (WHERE step = 0))[1],
+           coalesce(jsonb_agg(variants) FILTER (WHERE step = 0) -> 0, '[]'),
            coalesce(jsonb_agg(jsonb_build_object(
-               'messageTemplateId', 'tpl_' || replace(template_id::text, '-', ''), 'delayHours', delay_hours)
-               ORDER BY step) FILTER (WHERE step > 0), '[]')
-    FROM campaign_steps
-    WHERE workspace_id = of_workspace AND campaign_id = of_campaign AND variant = 0
+               'messageTemplateId', 'tpl_' || replace(template_id::text, '-', ''), 'delayHours', delay_hours,
+               'variants', variants) ORDER BY step) FILTER (WHERE step > 0), '[]')
+    FROM steps
 $$;
 
 CREATE TABLE targets (

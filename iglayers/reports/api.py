@@ -115,6 +115,7 @@ async def run_preflight(request: ApiRequest) -> Response[bytes]:
 
 @get("/campaigns/{id:str}/targets/{tgt:str}")
 async def show_target(request: ApiRequest) -> Response[bytes]:
+    request.only_query()
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     target_id = request.path_id(TargetId, TargetNotFound)
     async with request.services.db.transaction() as conn:
@@ -143,6 +144,7 @@ async def show_usage(request: ApiRequest) -> Response[bytes]:
 
 @get("/contacts/{username:str}")
 async def show_person(request: ApiRequest) -> Response[bytes]:
+    request.only_query()
     username = request.path_params["username"]
     async with request.services.db.transaction() as conn:
         return answer(await people.read(conn, request.caller, username, pepper=request.services.pepper))

@@ -37,6 +37,7 @@ class StepNumbers(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     unknown: int
     replied: int
     opted_out: int
+    is_best: bool = False  # of the step's variants, where the numbers can tell
 
 
 class CampaignStats(msgspec.Struct, rename="camel", frozen=True, kw_only=True):

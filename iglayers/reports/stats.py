@@ -1,6 +1,9 @@
 """A campaign and a month in numbers."""
 
 from datetime import timedelta
+from math import sqrt
+
+import msgspec
 
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
@@ -8,7 +11,7 @@ from iglayers.campaigns.model import Campaign
 from iglayers.core.clock import Moment
 from iglayers.core.db import Connection
 from iglayers.reports import queries_stats
-from iglayers.reports.model_stats import CampaignStats, Usage
+from iglayers.reports.model_stats import CampaignStats, StepNumbers, Usage
 from iglayers.targets import queries as target_queries
 from iglayers.targets.model import TargetState
 from iglayers.usage import queries as usage_queries
@@ -17,6 +20,9 @@ from iglayers.usage.model import month_bounds, month_of
 # How far back a series goes.
 SPANS = {"hour": timedelta(days=7), "day": timedelta(days=366)}
 _RATE_OVER = timedelta(days=7)
+# No variant is called the best before each was sent so often.
+LEAST_SENT = 50
+Z = 1.96
 
 
 async def campaign(conn: Connection, caller: Caller, of: Campaign, *, by: str) -> CampaignStats:
@@ -36,8 +42,29 @@ async def campaign(conn: Connection, caller: Caller, of: Campaign, *, by: str) -
         series=await queries_stats.series(
             conn, workspace_id, of.id, by=by, zone=zone, since=caller.now - SPANS[by]),
         senders=await queries_stats.senders(conn, workspace_id, of.id),
-        steps=await queries_stats.steps(conn, workspace_id, of.id),
+        steps=_with_the_best(await queries_stats.steps(conn, workspace_id, of.id)),
     )  # fmt: skip
+
+
+def _with_the_best(steps: list[StepNumbers]) -> list[StepNumbers]:
+    """Mark the variant whose replies are more than chance, once every variant of its step was sent often enough."""
+    best: set[tuple[int, int]] = set()
+    for step in {each.step for each in steps}:
+        arms = [each for each in steps if each.step == step]
+        if len(arms) > 1 and min(each.sent for each in arms) >= LEAST_SENT:
+            leader = max(arms, key=lambda each: each.replied / each.sent)
+            least = _share_bounds(leader)[0]
+            if all(least > _share_bounds(each)[1] for each in arms if each is not leader):
+                best.add((leader.step, leader.variant))
+    return [msgspec.structs.replace(each, is_best=(each.step, each.variant) in best) for each in steps]
+
+
+def _share_bounds(numbers: StepNumbers) -> tuple[float, float]:
+    """Between which shares of replies the true one lies with 95 % confidence (Wilson's score interval)."""
+    n, share = numbers.sent, min(1.0, numbers.replied / numbers.sent)
+    middle, spread = share + Z**2 / (2 * n), Z * sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    scale = 1 + Z**2 / n
+    return (middle - spread) / scale, (middle + spread) / scale
 
 
 async def month(conn: Connection, caller: Caller) -> Usage:

@@ -1,5 +1,6 @@
 """From what the locks showed to what is sent: limits, text, attempt and order of one message. Pure."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,8 +71,10 @@ def pause(pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt) -> 
 def variant(facts: Facts) -> tuple[int, str]:
     """The variant that this person's own hash draws, by weight, and its text."""
     assert facts.target_id is not None
+    assert facts.step is not None
     choices = [step for step in facts.steps if step["step"] == facts.step]
-    drawn = int.from_bytes(facts.target_id.bytes[8:]) % sum(step["weight"] for step in choices)
+    seed = facts.target_id.bytes + bytes([facts.step])
+    drawn = int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest()) % sum(step["weight"] for step in choices)
     for step in choices:
         drawn -= step["weight"]
         if drawn < 0:

@@ -14,6 +14,8 @@ from iglayers.campaigns import api_targets as targets
 from iglayers.clients import api as clients
 from iglayers.contacts import api as contacts
 from iglayers.events import api as events
+from iglayers.events import api_deliveries as deliveries
+from iglayers.events import api_endpoints as webhooks
 from iglayers.messages import api as messages
 from iglayers.replies import api as replies
 from iglayers.reports import api as reports
@@ -27,6 +29,8 @@ from iglayers.web.authentication import Authentication, RequestId
 ROUTES = [
     *accounts.ROUTES,
     *events.ROUTES,
+    *webhooks.ROUTES,
+    *deliveries.ROUTES,
     *clients.ROUTES,
     *contacts.ROUTES,
     *templates.ROUTES,

@@ -57,7 +57,6 @@ class Authentication:
         state = scope["litestar_app"].state
         keyring, services = cast("Keyring", state.keyring), cast("Services", state.services)
         address = scope["client"][0] if scope.get("client") else ""
-        keyring.refuse_guessing(address)
         caller = await keyring.caller(
             _token(Headers.from_scope(scope)), address=address, request_id=scope["state"]["request_id"]
         )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -10,6 +11,7 @@ from iglayers.accounts.model import IdempotencyInProgress, IdempotencyKeyReused,
 from iglayers.accounts.request import JSON, Replay, refusal
 from iglayers.core import errors
 from iglayers.core.wire import json_bytes
+from iglayers.events.model_webhooks import WebhookDeliveryFailed
 
 log = structlog.get_logger("web")
 
@@ -24,6 +26,7 @@ STATUS: dict[type[errors.Error], int] = {
     IdempotencyKeyReused: 422,
     errors.LimitReached: 429,
     errors.Unavailable: 503,
+    WebhookDeliveryFailed: 502,
 }
 
 
@@ -81,6 +84,12 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     return on_bug(request, error)
 
 
+def on_outage(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The database is away, starting, stopping or full; whether the last commit was kept is not known here."""
+    log.warning("request.database_failed", path=request.url.path, kind=type(error).__name__, error=str(error))
+    return problem(request, errors.Unavailable("The database cannot be reached."), 503)
+
+
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything else is a bug: logged whole, answered with nothing but its request id."""
     log.error("request.failed", path=request.url.path, method=request.method, exc_info=error)
@@ -91,5 +100,10 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     errors.Error: on_error,
     Replay: on_replay,
     HTTPException: on_http,
+    OSError: on_outage,
+    asyncpg.InterfaceError: on_outage,
+    asyncpg.PostgresConnectionError: on_outage,
+    asyncpg.InsufficientResourcesError: on_outage,
+    asyncpg.OperatorInterventionError: on_outage,
     Exception: on_bug,
 }

@@ -14,6 +14,7 @@ import structlog
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.request import Services
 from iglayers.core.clock import real_now
+from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
@@ -59,6 +60,7 @@ class Worker:
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
+        slots.append(asyncio.create_task(deliver.work(self._services, self._stopping)))
         await self._stopping.wait()
         _, late = await asyncio.wait(slots, timeout=GRACE_S)
         for task in [*late, *loops]:

@@ -11,9 +11,11 @@ from iglayers.accounts.request import Services
 from iglayers.core.db import Database
 
 
-async def make_key(database: Database, caller: Caller, **fields: Any) -> CreatedKey:
+async def make_key(
+    database: Database, caller: Caller, name: str = "Made", scopes: list[Scope] | None = None, **fields: Any
+) -> CreatedKey:
     """A key with every scope, unless `scopes` says otherwise."""
-    new = msgspec.convert({"name": "Made", "scopes": list(Scope)} | fields, actions.NewKey)
+    new = actions.NewKey(name=name, scopes=list(Scope) if scopes is None else scopes, **fields)
     async with database.transaction() as conn:
         return await actions.create_key(conn, caller, new)
 

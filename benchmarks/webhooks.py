@@ -1,0 +1,167 @@
+"""Webhook deliveries a second with full durability, to one endpoint and to a hundred.
+
+Events are written first, then one worker's deliverer takes them to a sink in a process of its own. Prints the rate and
+its ratio to a bare aiohttp loop that posts the same bytes, headers included, with as many requests on the way, to the
+same sink in the same run. Also what an event costs the transaction that writes it, without endpoints and with one.
+
+    .venv/bin/python benchmarks/webhooks.py [--events 20000] [--check]
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
+from uuid import UUID
+
+import aiohttp
+import msgspec
+import uvloop
+from aiohttp import web
+from machine import Bench, describe, opened
+
+from iglayers.core import outgoing
+from iglayers.core.crypto import new_webhook_secret
+from iglayers.core.ids import DeliveryId, EventId, uuid7_block
+from iglayers.events import actions_endpoints, deliver, queries, signing
+from iglayers.events.model import EventType, NewEvent
+
+WANTED_RATIO = 0.6
+BODY_DATA = {
+    "campaign": {"id": "cmp_" + "0" * 32, "name": "Creator Outreach May 2026", "clientId": "cl_" + "0" * 32},
+    "target": {"id": "tgt_" + "0" * 32, "instagramUsername": "creatorname", "fullName": "Creator Name",
+               "firstName": "Creator", "category": "fitness", "followerCount": 24_000, "profileUrl": None},
+    "message": {"step": 0, "status": "sent", "body": "Hi Creator, love your fitness content! Open to a collab?"},
+}  # fmt: skip
+
+
+async def main(event_count: int) -> bool:
+    with sink() as port:
+        async with opened(sandbox_speed=1.0) as bench:
+            await describe(bench)
+            await _cost_of_an_event(bench)
+            good = True
+            for endpoints in (1, 100):
+                # As many deliveries in both rounds.
+                ours = await _deliver(bench, port, endpoints=endpoints, events=event_count // endpoints)
+                bare = await _bare(port, lanes=min(endpoints * deliver.PER_ENDPOINT, 400), total=event_count)
+                print(f"{endpoints:3} endpoints {ours:8.0f} deliveries/s   bare loop {bare:8.0f}   {ours / bare:5.2f}")
+                good = good and ours / bare >= WANTED_RATIO
+            return good
+
+
+async def _deliver(bench: Bench, port: int, *, endpoints: int, events: int) -> float:
+    """Deliveries a second from the first look to the last line of the log."""
+    db, caller, services = bench.services.db, bench.caller, bench.services
+    async with db.transaction() as conn:
+        await conn.execute("DELETE FROM webhook_endpoints")
+        for number in range(endpoints):
+            new = actions_endpoints.NewEndpoint(url=f"http://127.0.0.1:{port}/{number}", events=["message.sent"])
+            await actions_endpoints.create(conn, caller, new, vault=services.vault, settings=services.settings)
+    await _write_events(bench, events)
+    async with outgoing.client(services.settings) as client:
+        deliverer = deliver.Deliverer(db, client, vault=services.vault, settings=services.settings)
+        stopping = asyncio.Event()
+        began = time.monotonic()
+        running = asyncio.create_task(deliverer.run(stopping))
+        while await _pending(bench):  # noqa: ASYNC110 rows, not an event of this process
+            await asyncio.sleep(0.05)
+        took_s = time.monotonic() - began
+        stopping.set()
+        await running
+    return endpoints * events / took_s
+
+
+async def _pending(bench: Bench) -> bool:
+    async with bench.services.db.connection() as conn:
+        return await conn.fetchval("SELECT EXISTS (SELECT FROM deliveries WHERE state = 'pending' AND due_at IS NULL)")
+
+
+async def _write_events(bench: Bench, count: int) -> None:
+    caller = bench.caller
+    first = NewEvent(type=EventType.MESSAGE_SENT, workspace_id=caller.workspace_id, at=caller.now, data={})
+    data = msgspec.json.encode(BODY_DATA)
+    ids: list[UUID] = uuid7_block(count)
+    async with bench.services.db.transaction() as conn:
+        await queries.record_many(conn, first, ids=ids, contact_ids=ids, data=[data] * count)
+    async with bench.services.db.connection() as conn:
+        await conn.execute("ANALYZE")
+
+
+async def _bare(port: int, *, lanes: int, total: int) -> float:
+    """The same posts with nothing behind them."""
+    event_id, left = EventId.new(), iter(range(total))
+    shown = {"id": str(event_id), "type": "message.sent", "createdAt": "2026-05-04T09:30:00.000Z", "sequence": 1}
+    body = msgspec.json.encode(shown | {"workspaceId": "ws_" + "0" * 32, "data": BODY_DATA})
+    headers = signing.headers(
+        body, event_id=event_id, kind="message.sent", delivery_id=DeliveryId.new(), secrets=[new_webhook_secret()],
+        timestamp=1_000_000_000,
+    )  # fmt: skip
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+
+        async def lane() -> None:
+            for _ in left:
+                async with session.post(f"http://127.0.0.1:{port}/0", data=body, headers=headers) as answer:
+                    await answer.read()
+
+        began = time.monotonic()
+        await asyncio.gather(*(lane() for _ in range(lanes)))
+        return total / (time.monotonic() - began)
+
+
+async def _cost_of_an_event(bench: Bench) -> None:
+    """Microseconds that `record_event` takes, without endpoints and with one that hears of it."""
+    caller, services = bench.caller, bench.services
+    event = NewEvent(type=EventType.MESSAGE_SENT, workspace_id=caller.workspace_id, at=caller.now, data=BODY_DATA)
+    for endpoints in (0, 1):
+        async with services.db.transaction() as conn:
+            if endpoints:
+                new = actions_endpoints.NewEndpoint(url="https://example.com/", events=["*"])
+                await actions_endpoints.create(conn, caller, new, vault=services.vault, settings=services.settings)
+            began = time.monotonic()
+            for _ in range(2_000):
+                await queries.record(conn, event)
+            took_us = (time.monotonic() - began) / 2_000 * 1e6
+        print(f"an event      {took_us:8.0f} us with {endpoints} endpoints, round trip included")
+
+
+@contextmanager
+def sink() -> Generator[int]:
+    """A receiver in a process of its own; its port."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(pipe: Pipe) -> None:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        await request.read()
+        return web.Response()
+
+    async def serve() -> None:
+        runner = web.ServerRunner(web.Server(answer))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1_024)
+        await site.start()
+        pipe.send(runner.addresses[0][1])
+        await asyncio.Event().wait()
+
+    uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=20_000, help="deliveries of each round")
+    parser.add_argument("--check", action="store_true", help=f"fail below {WANTED_RATIO} of the bare loop")
+    options = parser.parse_args()
+    if not uvloop.run(main(options.events)) and options.check:
+        sys.exit(f"below {WANTED_RATIO} of the bare loop")
