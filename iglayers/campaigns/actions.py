@@ -91,7 +91,7 @@ async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign
         message_template_id=new.message_template_id, variants=new.variants, follow_ups=new.follow_ups,
         hourly_limit=new.hourly_limit, daily_limit=new.daily_limit, sender_ids=new.sender_ids,
         routes=new.routes, schedule=new.schedule,
-        missing_variable=new.missing_variable, metadata=metadata(new.metadata), blocked_reason=None,
+        missing_variable=new.missing_variable, metadata=metadata(new.metadata), blocked_reason=None, paused_reason=None,
         limited_by=None, next_at=None, created_at=now, updated_at=now, started_at=None, completed_at=None,
         cancelled_at=None, archived_at=None,
     )  # fmt: skip
@@ -246,13 +246,16 @@ _BEFORE_THE_START = (
 )  # fmt: skip
 
 
-async def pause(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
-    """No message of this campaign begins after the commit; one that has begun settles as usual."""
+async def pause(conn: Connection, caller: Caller, campaign_id: CampaignId, *, reason: str | None = None) -> Campaign:
+    """No message of this campaign begins after the commit; one that has begun settles as usual.
+
+    `reason` is given where no person asked for it.
+    """
     campaign = await _locked(conn, caller, campaign_id)
     if campaign.state is CampaignState.PAUSED:
         return campaign
     _refuse_leap(campaign, CampaignState.PAUSED, "paused")
-    return await _enter(conn, caller, campaign, CampaignState.PAUSED, EventType.CAMPAIGN_PAUSED)
+    return await _enter(conn, caller, campaign, CampaignState.PAUSED, EventType.CAMPAIGN_PAUSED, reason=reason)
 
 
 async def resume(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
@@ -324,12 +327,13 @@ def _refuse_leap(campaign: Campaign, state: CampaignState, verb: str) -> None:
 
 
 async def _enter(
-    conn: Connection, caller: Caller, campaign: Campaign, state: CampaignState, event: EventType
-) -> Campaign:
-    await queries.set_state(conn, caller.workspace_id, campaign.id, state=state, at=caller.now)
+    conn: Connection, caller: Caller, campaign: Campaign, state: CampaignState, event: EventType, *,
+    reason: str | None = None,
+) -> Campaign:  # fmt: skip
+    await queries.set_state(conn, caller.workspace_id, campaign.id, state=state, at=caller.now, paused_reason=reason)
     entered = await _read(conn, caller, campaign.id)
     await _record(conn, caller, event, entered)
-    await accounts.audit(conn, caller, event.value, campaign.id)
+    await accounts.audit(conn, caller, event.value, campaign.id, reason=reason)
     return entered
 
 

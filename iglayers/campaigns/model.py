@@ -80,6 +80,7 @@ class Campaign(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     missing_variable: str
     metadata: dict[str, Any]
     blocked_reason: Blocker | None
+    paused_reason: str | None
     limited_by: str | None
     next_at: datetime | None
     created_at: datetime
@@ -106,4 +107,5 @@ def event_data(campaign: Campaign) -> dict[str, Any]:
         "clientId": campaign.client_id,
         "status": campaign.state,
         "metadata": campaign.metadata,
+        **({"pausedReason": campaign.paused_reason} if campaign.paused_reason else {}),
     }

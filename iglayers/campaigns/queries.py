@@ -74,9 +74,9 @@ async def by_id(
     """One campaign; `only` is the client that the caller's key is bound to."""
     return await row(conn, Campaign, """
         SELECT c.id, c.client_id, c.name, c.state, c.hourly_limit, c.daily_limit, c.sender_ids, c.routes, c.schedule,
-               c.missing_variable, c.metadata, c.blocked_reason, c.limited_by, c.next_at, c.created_at, c.updated_at,
-               c.started_at, c.completed_at, c.cancelled_at, c.archived_at, s.message_template_id, s.variants,
-               s.follow_ups
+               c.missing_variable, c.metadata, c.blocked_reason, c.paused_reason, c.limited_by, c.next_at,
+               c.created_at, c.updated_at, c.started_at, c.completed_at, c.cancelled_at, c.archived_at,
+               s.message_template_id, s.variants, s.follow_ups
         FROM campaigns c, LATERAL campaign_texts(c.workspace_id, c.id) s
         WHERE c.workspace_id = $1 AND c.id = $2 AND ($3::uuid IS NULL OR c.client_id = $3)
     """, workspace_id, campaign_id, only)  # fmt: skip
@@ -89,9 +89,9 @@ async def page(  # noqa: PLR0913 the filters of a list
     """Campaigns that are not archived, newest first."""
     return await rows(conn, Campaign, """
         SELECT c.id, c.client_id, c.name, c.state, c.hourly_limit, c.daily_limit, c.sender_ids, c.routes, c.schedule,
-               c.missing_variable, c.metadata, c.blocked_reason, c.limited_by, c.next_at, c.created_at, c.updated_at,
-               c.started_at, c.completed_at, c.cancelled_at, c.archived_at, s.message_template_id, s.variants,
-               s.follow_ups
+               c.missing_variable, c.metadata, c.blocked_reason, c.paused_reason, c.limited_by, c.next_at,
+               c.created_at, c.updated_at, c.started_at, c.completed_at, c.cancelled_at, c.archived_at,
+               s.message_template_id, s.variants, s.follow_ups
         FROM campaigns c, LATERAL campaign_texts(c.workspace_id, c.id) s
         WHERE c.workspace_id = $1 AND c.archived_at IS NULL
           AND ($2::uuid IS NULL OR c.client_id = $2)
@@ -149,18 +149,23 @@ async def change(conn: Connection, campaign: Campaign, *, workspace_id: Workspac
 
 
 async def set_state(
-    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, state: CampaignState, at: datetime
-) -> None:
-    """A new state with its moment; running is due at once, everything else never."""
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, state: CampaignState, at: datetime,
+    paused_reason: str | None = None,
+) -> None:  # fmt: skip
+    """A new state with its moment; running is due at once, everything else never.
+
+    A pause with a reason is the circuit breaker's: it counts anew from there.
+    """
     await execute(conn, """
         UPDATE campaigns
-        SET state = $3, updated_at = $4, blocked_reason = NULL, limited_by = NULL, next_at = NULL,
+        SET state = $3, updated_at = $4, blocked_reason = NULL, paused_reason = $5,
+            breaker_from = CASE WHEN $5::text IS NULL THEN breaker_from ELSE $4 END, limited_by = NULL, next_at = NULL,
             due_at = CASE WHEN $3 = 'running' THEN clock_timestamp() END,
             started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, $4) ELSE started_at END,
             completed_at = CASE $3 WHEN 'completed' THEN $4 WHEN 'running' THEN NULL ELSE completed_at END,
             cancelled_at = CASE WHEN $3 = 'cancelled' THEN $4 ELSE cancelled_at END
         WHERE workspace_id = $1 AND id = $2
-    """, workspace_id, campaign_id, state, at)  # fmt: skip
+    """, workspace_id, campaign_id, state, at, paused_reason)  # fmt: skip
 
 
 async def wake(conn: Connection, campaign_id: CampaignId) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator may set. Names in the environment: IGLAYERS_ and the field in capitals."""
@@ -25,6 +27,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_cache_s: float = 10.0
     rate_limit_per_minute: int = 300
     rate_limit_burst: int = 100
+    breaker_least: Annotated[int, msgspec.Meta(ge=1)] = 50
+    breaker_failed: Share = 0.3
+    breaker_unknown: Share = 0.1
+    breaker_opted_out: Share = 0.1
     allow_http_webhooks: bool = False
     allow_networks: str | None = None
     webhook_deadline_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 15.0

@@ -384,6 +384,7 @@ CREATE TABLE senders (
     ramp boolean NOT NULL,
     min_gap_s integer NOT NULL CHECK (min_gap_s >= 0),
     warned_until timestamptz,                       -- limits are halved until then
+    breaker_from timestamptz,                       -- the circuit breaker counts from here
     sent_days integer NOT NULL DEFAULT 0,           -- calendar days on which it sent, for the ramp
     last_sent_on date,
     last_begun_at timestamptz,
@@ -447,6 +448,8 @@ CREATE TABLE campaigns (
     state text NOT NULL DEFAULT 'draft'
         CHECK (state IN ('draft', 'running', 'paused', 'completed', 'cancelled')),
     blocked_reason text CHECK (blocked_reason IN ('sender_not_available', 'usage_limit_exceeded', 'outside_schedule')),
+    paused_reason text,                             -- of a pause that no person asked for
+    breaker_from timestamptz,                       -- the circuit breaker counts from here
     limited_by text,                                -- the rule that sets next_at
     next_at timestamptz,                            -- when the next message may go
     due_at timestamptz,                             -- (real) when a worker looks again
@@ -466,7 +469,8 @@ CREATE TABLE campaigns (
     cancelled_at timestamptz,
     archived_at timestamptz,
     CHECK ((state = 'running') = (due_at IS NOT NULL)),
-    CHECK (state = 'running' OR blocked_reason IS NULL)
+    CHECK (state = 'running' OR blocked_reason IS NULL),
+    CHECK (state = 'paused' OR paused_reason IS NULL)
 ) WITH (fillfactor = 70);
 CREATE INDEX campaigns_due ON campaigns (due_at) WHERE state = 'running';
 CREATE INDEX campaigns_by_workspace ON campaigns (workspace_id, id);
@@ -536,33 +540,62 @@ CREATE INDEX targets_followups ON targets (campaign_id, sender_id, next_due_at)
 CREATE INDEX targets_by_state ON targets (campaign_id, state, id);
 CREATE INDEX targets_by_contact ON targets (contact_id);
 
+-- A CSV file on its way into a campaign. Each batch of its rows is one transaction, which also moves the mark.
 CREATE TABLE imports (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspaces,
-    campaign_id uuid NOT NULL REFERENCES campaigns,
-    state text NOT NULL CHECK (state IN ('queued', 'running', 'completed', 'failed', 'cancelled')),
+    campaign_id uuid NOT NULL REFERENCES campaigns ON DELETE CASCADE,
+    -- receiving: its bytes are still coming in, and nobody is shown it
+    state text NOT NULL CHECK (state IN ('receiving', 'queued', 'running', 'completed', 'failed', 'cancelled')),
     dry_run boolean NOT NULL DEFAULT false,
-    bytes_total bigint NOT NULL,
+    actor text NOT NULL,
+    header text[] NOT NULL DEFAULT '{}',
+    delimiter text NOT NULL DEFAULT ',',
+    bytes_total bigint NOT NULL DEFAULT 0,
+    -- the mark: everything before this byte is done, and the row behind it begins on this line
     bytes_read bigint NOT NULL DEFAULT 0,
+    next_line integer NOT NULL DEFAULT 1,
     rows_read integer NOT NULL DEFAULT 0,
     accepted integer NOT NULL DEFAULT 0,
-    rejected jsonb NOT NULL DEFAULT '{}',           -- count by code
-    error text,
-    created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
-    finished_at timestamptz                         -- (real)
+    rejected_by_code jsonb NOT NULL DEFAULT '{}',
+    reason text,                                    -- why it ended before the end of the file
+    created_at timestamptz NOT NULL,                -- (real)
+    started_at timestamptz,                         -- (real)
+    ended_at timestamptz,                           -- (real)
+    CHECK ((state IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL))
 );
-CREATE INDEX imports_by_workspace ON imports (workspace_id, id);
+CREATE INDEX imports_by_campaign ON imports (campaign_id, id);
+CREATE INDEX imports_unended ON imports (rows_read, id) WHERE ended_at IS NULL;
+
+-- The file in pieces of one size, until the import has ended.
+CREATE TABLE import_pieces (
+    import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
+    number integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    data bytea STORAGE EXTERNAL NOT NULL,
+    PRIMARY KEY (import_id, number)
+);
+
+-- On which line of the file each person stands first, until the import has ended.
+CREATE TABLE import_names (
+    import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
+    username text NOT NULL,
+    workspace_id uuid NOT NULL,
+    line integer NOT NULL,
+    PRIMARY KEY (import_id, username)
+);
 
 CREATE TABLE import_rejects (
     import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
     line integer NOT NULL,
     workspace_id uuid NOT NULL,
-    contact_id uuid,
-    username text NOT NULL,
+    handle_hash bytea,                              -- whose row it was, where that can be told
+    username text NOT NULL,                         -- as it stands in the file
     code text NOT NULL,
-    message text NOT NULL,
+    reason text NOT NULL,
     PRIMARY KEY (import_id, line)
 );
+CREATE INDEX import_rejects_by_person ON import_rejects (workspace_id, handle_hash) WHERE handle_hash IS NOT NULL;
 
 -- ── the ledger ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -600,6 +633,8 @@ CREATE UNIQUE INDEX messages_one_in_flight ON messages (sender_id) WHERE state =
 CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE state <> 'not_sent';
 CREATE INDEX messages_by_campaign ON messages (campaign_id, begun_at) WHERE state <> 'not_sent';
 CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE state <> 'not_sent';
+CREATE INDEX messages_bad_by_campaign ON messages (campaign_id, begun_at) WHERE state IN ('failed', 'unknown');
+CREATE INDEX messages_bad_by_sender ON messages (sender_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';
 CREATE INDEX messages_by_contact ON messages (contact_id, begun_at);
 
@@ -635,6 +670,8 @@ CREATE TABLE replies (
 CREATE INDEX replies_by_workspace ON replies (workspace_id, id);
 CREATE INDEX replies_by_target ON replies (target_id);
 CREATE INDEX replies_by_contact ON replies (contact_id);
+CREATE INDEX replies_opted_out ON replies (campaign_id, received_at) WHERE opted_out;
+CREATE INDEX replies_opted_out_by_sender ON replies (sender_id, received_at) WHERE opted_out;
 
 -- ── the sandbox: a simulated Instagram with a log of its own, the judge of what was sent ─────────────────
 

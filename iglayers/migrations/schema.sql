@@ -139,6 +139,8 @@ CREATE TABLE public.campaigns (
     name text NOT NULL,
     state text DEFAULT 'draft'::text NOT NULL,
     blocked_reason text,
+    paused_reason text,
+    breaker_from timestamp with time zone,
     limited_by text,
     next_at timestamp with time zone,
     due_at timestamp with time zone,
@@ -160,6 +162,7 @@ CREATE TABLE public.campaigns (
     CONSTRAINT campaigns_blocked_reason_check CHECK ((blocked_reason = ANY (ARRAY['sender_not_available'::text, 'usage_limit_exceeded'::text, 'outside_schedule'::text]))),
     CONSTRAINT campaigns_check CHECK (((state = 'running'::text) = (due_at IS NOT NULL))),
     CONSTRAINT campaigns_check1 CHECK (((state = 'running'::text) OR (blocked_reason IS NULL))),
+    CONSTRAINT campaigns_check2 CHECK (((state = 'paused'::text) OR (paused_reason IS NULL))),
     CONSTRAINT campaigns_daily_limit_check CHECK ((daily_limit > 0)),
     CONSTRAINT campaigns_hourly_limit_check CHECK ((hourly_limit > 0)),
     CONSTRAINT campaigns_missing_variable_check CHECK ((missing_variable = ANY (ARRAY['skip'::text, 'fail_preflight'::text]))),
@@ -268,14 +271,27 @@ CREATE TABLE public.idempotency_keys (
     body bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE public.import_names (
+    import_id uuid NOT NULL,
+    username text NOT NULL,
+    workspace_id uuid NOT NULL,
+    line integer NOT NULL
+);
+CREATE TABLE public.import_pieces (
+    import_id uuid NOT NULL,
+    number integer NOT NULL,
+    workspace_id uuid NOT NULL,
+    data bytea NOT NULL
+);
+ALTER TABLE ONLY public.import_pieces ALTER COLUMN data SET STORAGE EXTERNAL;
 CREATE TABLE public.import_rejects (
     import_id uuid NOT NULL,
     line integer NOT NULL,
     workspace_id uuid NOT NULL,
-    contact_id uuid,
+    handle_hash bytea,
     username text NOT NULL,
     code text NOT NULL,
-    message text NOT NULL
+    reason text NOT NULL
 );
 CREATE TABLE public.imports (
     id uuid NOT NULL,
@@ -283,15 +299,21 @@ CREATE TABLE public.imports (
     campaign_id uuid NOT NULL,
     state text NOT NULL,
     dry_run boolean DEFAULT false NOT NULL,
-    bytes_total bigint NOT NULL,
+    actor text NOT NULL,
+    header text[] DEFAULT '{}'::text[] NOT NULL,
+    delimiter text DEFAULT ','::text NOT NULL,
+    bytes_total bigint DEFAULT 0 NOT NULL,
     bytes_read bigint DEFAULT 0 NOT NULL,
+    next_line integer DEFAULT 1 NOT NULL,
     rows_read integer DEFAULT 0 NOT NULL,
     accepted integer DEFAULT 0 NOT NULL,
-    rejected jsonb DEFAULT '{}'::jsonb NOT NULL,
-    error text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    finished_at timestamp with time zone,
-    CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+    rejected_by_code jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reason text,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT imports_check CHECK (((state = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['receiving'::text, 'queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
 );
 CREATE TABLE public.inbound (
     id uuid NOT NULL,
@@ -445,6 +467,7 @@ CREATE TABLE public.senders (
     ramp boolean NOT NULL,
     min_gap_s integer NOT NULL,
     warned_until timestamp with time zone,
+    breaker_from timestamp with time zone,
     sent_days integer DEFAULT 0 NOT NULL,
     last_sent_on date,
     last_begun_at timestamp with time zone,
@@ -619,6 +642,10 @@ ALTER TABLE ONLY public.first_contacts
     ADD CONSTRAINT first_contacts_pkey PRIMARY KEY (workspace_id, scope_id, contact_id);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (workspace_id, key);
+ALTER TABLE ONLY public.import_names
+    ADD CONSTRAINT import_names_pkey PRIMARY KEY (import_id, username);
+ALTER TABLE ONLY public.import_pieces
+    ADD CONSTRAINT import_pieces_pkey PRIMARY KEY (import_id, number);
 ALTER TABLE ONLY public.import_rejects
     ADD CONSTRAINT import_rejects_pkey PRIMARY KEY (import_id, line);
 ALTER TABLE ONLY public.imports
@@ -699,9 +726,13 @@ CREATE INDEX delivery_attempts_by_delivery ON ONLY public.delivery_attempts USIN
 CREATE INDEX events_feed ON ONLY public.events USING btree (workspace_id, tx, id);
 CREATE INDEX first_contacts_by_target ON public.first_contacts USING btree (target_id);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
-CREATE INDEX imports_by_workspace ON public.imports USING btree (workspace_id, id);
+CREATE INDEX import_rejects_by_person ON public.import_rejects USING btree (workspace_id, handle_hash) WHERE (handle_hash IS NOT NULL);
+CREATE INDEX imports_by_campaign ON public.imports USING btree (campaign_id, id);
+CREATE INDEX imports_unended ON public.imports USING btree (rows_read, id) WHERE (ended_at IS NULL);
 CREATE INDEX inbound_unprocessed ON public.inbound USING btree (id) WHERE (processed_at IS NULL);
 CREATE INDEX message_templates_by_workspace ON public.message_templates USING btree (workspace_id, id);
+CREATE INDEX messages_bad_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
+CREATE INDEX messages_bad_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
 CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state <> 'not_sent'::text);
 CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) WHERE (state <> 'not_sent'::text);
 CREATE INDEX messages_by_contact ON public.messages USING btree (contact_id, begun_at);
@@ -712,6 +743,8 @@ CREATE INDEX messages_unknown ON public.messages USING btree (workspace_id, id) 
 CREATE INDEX replies_by_contact ON public.replies USING btree (contact_id);
 CREATE INDEX replies_by_target ON public.replies USING btree (target_id);
 CREATE INDEX replies_by_workspace ON public.replies USING btree (workspace_id, id);
+CREATE INDEX replies_opted_out ON public.replies USING btree (campaign_id, received_at) WHERE opted_out;
+CREATE INDEX replies_opted_out_by_sender ON public.replies USING btree (sender_id, received_at) WHERE opted_out;
 CREATE INDEX sandbox_messages_by_recipient ON public.sandbox_messages USING btree (workspace_id, recipient);
 CREATE INDEX sandbox_plans_due ON public.sandbox_plans USING btree (workspace_id, due_at);
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
@@ -758,10 +791,14 @@ ALTER TABLE ONLY public.first_contacts
     ADD CONSTRAINT first_contacts_target_id_fkey FOREIGN KEY (target_id) REFERENCES public.targets(id);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+ALTER TABLE ONLY public.import_names
+    ADD CONSTRAINT import_names_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.imports(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.import_pieces
+    ADD CONSTRAINT import_pieces_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.imports(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.import_rejects
     ADD CONSTRAINT import_rejects_import_id_fkey FOREIGN KEY (import_id) REFERENCES public.imports(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.imports
-    ADD CONSTRAINT imports_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id);
+    ADD CONSTRAINT imports_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.inbound

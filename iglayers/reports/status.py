@@ -59,6 +59,8 @@ async def _told(conn: Connection, found: Pace) -> Why:
 
 def _why(found: Pace, dispatch_held: str | None) -> Why:
     campaign = found.campaign
+    if campaign.paused_reason is not None:
+        return Why("paused", f"Paused: {campaign.paused_reason}", "Find out why, then POST /campaigns/{id}/resume")
     if campaign.state is not CampaignState.RUNNING:
         return _STATES[campaign.state]
     if dispatch_held is not None:

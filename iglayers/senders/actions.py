@@ -105,8 +105,11 @@ async def change(conn: Connection, caller: Caller, sender_id: SenderId, wanted: 
     return await _store(conn, caller, "sender.changed", before, msgspec.structs.replace(before, **fields))
 
 
-async def pause(conn: Connection, caller: Caller, sender_id: SenderId) -> Sender:
-    """Begin nothing more through this sender; a message on its way settles as usual."""
+async def pause(conn: Connection, caller: Caller, sender_id: SenderId, *, reason: str | None = None) -> Sender:
+    """Begin nothing more through this sender; a message on its way settles as usual.
+
+    `reason` is given where no person asked for it; it is told as a warning.
+    """
     before = await _locked(conn, caller, sender_id)
     _refuse_archived(before)
     match before.state:
@@ -115,8 +118,11 @@ async def pause(conn: Connection, caller: Caller, sender_id: SenderId) -> Sender
         case SenderState.CHALLENGED | SenderState.DISABLED:
             raise InvalidState(f"The sender is {before.state.value} and sends nothing; it can be resumed.")
         case SenderState.ACTIVE:
-            paused = msgspec.structs.replace(before, state=SenderState.PAUSED, state_reason=None)
-            return await _store(conn, caller, "sender.paused", before, paused)
+            paused = msgspec.structs.replace(before, state=SenderState.PAUSED, state_reason=reason)
+            if reason is not None:
+                await _tell(conn, caller.workspace_id, EventType.SENDER_WARNING, paused, caller.now)
+                await queries.count_anew(conn, caller.workspace_id, sender_id, since=caller.now)
+            return await _store(conn, caller, "sender.paused", before, paused, reason=reason)
         case _:
             assert_never(before.state)
 

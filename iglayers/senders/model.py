@@ -243,7 +243,8 @@ def health(sender: Sender, now: datetime) -> Health:
         case SenderState.ACTIVE:
             pass
         case SenderState.PAUSED:
-            reasons.append("Paused by a person; resume it to go on.")
+            told = f"Paused{because} Resume it to go on." if sender.state_reason else None
+            reasons.append(told or "Paused by a person; resume it to go on.")
         case SenderState.CHALLENGED:
             reasons.append(f"Instagram asked this account for something{because} Do it, then resume the sender.")
         case SenderState.DISABLED:

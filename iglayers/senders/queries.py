@@ -164,3 +164,12 @@ async def unknown_clients(conn: Connection, workspace_id: WorkspaceId, client_id
             SELECT FROM clients c WHERE c.workspace_id = $1 AND c.id = wanted.id AND c.archived_at IS NULL)
     """, *plain([workspace_id, client_ids]))  # fmt: skip
     return [ClientId(each["id"]) for each in found]
+
+
+async def count_anew(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, since: datetime) -> None:
+    """The circuit breaker has judged the sender up to here."""
+    await execute(
+        conn,
+        "UPDATE senders SET breaker_from = $3 WHERE workspace_id = $1 AND id = $2",
+        workspace_id, sender_id, since,
+    )  # fmt: skip

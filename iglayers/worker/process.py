@@ -18,7 +18,7 @@ from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import queries, send, sweep
+from iglayers.sending import breaker, queries, send, sweep
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -57,6 +57,7 @@ class Worker:
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
+            asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
@@ -104,7 +105,7 @@ class Worker:
         """A step whose failure must not end the loop: the database may be away, and a bug hits one message only."""
         try:
             return await step()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             log.warning("worker.database_failed", error=str(error), kind=type(error).__name__)
         except Exception:
             log.exception("worker.step_failed")

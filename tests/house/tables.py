@@ -40,6 +40,8 @@ OWNERS: dict[str, str] = {
     "sandbox_faults": "senders.transports.sandbox",
     "targets": "targets",
     "imports": "targets",
+    "import_pieces": "targets",
+    "import_names": "targets",
     "import_rejects": "targets",
     "campaigns": "campaigns",
     "campaign_steps": "campaigns",

@@ -31,6 +31,10 @@ class Stepping:
             # A clock that stands still makes what waits due in a century; the test says when it looks.
             await conn.execute("UPDATE campaigns SET due_at = $1 WHERE state = 'running'", real - timedelta(seconds=1))
 
+    def advance(self, *, minutes: float) -> None:
+        """The next look comes so much later."""
+        self.now = Moment.of(self.now + timedelta(minutes=minutes))
+
     async def look(self, times: int) -> None:
         """Some looks at whatever is due."""
         for _ in range(times):

@@ -1,4 +1,4 @@
-"""The transport whose messages leave by a person's hands. Nothing goes out from here; the outbox is another issue."""
+"""The transport whose messages leave by a person's hands: nothing goes out from here."""
 
 from datetime import datetime
 from typing import Any
