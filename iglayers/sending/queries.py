@@ -347,10 +347,16 @@ _BEGIN: LiteralString = """
         SELECT $2, $16, 1 FROM message WHERE $16::date IS NOT NULL AND $20::int > 0
         ON CONFLICT (workspace_id, month) DO UPDATE SET sent = u.sent + 1 WHERE u.sent < $20
         RETURNING sent
+    ), warned AS MATERIALIZED (
+        SELECT record_event(event_id(), $2, 'usage.warning', $13, NULL, NULL, NULL, json_build_object(
+            'usage', json_build_object('month', to_char($16, 'YYYY-MM'), 'sent', sent, 'limit', $20)))
+        FROM counted
+        WHERE sent = $20 OR sent = ceil($20 * 0.8)
     )
     SELECT EXISTS (SELECT FROM message) AS begun, suppressed, contacted, replied,
            EXISTS (SELECT FROM message) AND $16::date IS NOT NULL AND NOT EXISTS (SELECT FROM counted) AS month_full
     FROM verdict
+    WHERE (SELECT count(*) FROM warned) >= 0
 """
 
 _SETTLE: LiteralString = """

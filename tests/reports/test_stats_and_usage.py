@@ -57,6 +57,23 @@ async def test_a_month_counts_what_may_have_arrived(
     assert (told["sent"], told["limit"], told["clients"]) == (0, None, [])
 
 
+async def test_a_month_that_is_nearly_used_up_is_told_once_and_when_it_is(
+    test_api: Api, database: Database, test_caller: Caller, stepping: Stepping
+) -> None:
+    await test_api.patch("/workspace", {"monthlyLimit": 5})
+    await a_sender(database, test_caller, hourly_limit=1_000, daily_limit=1_000)
+    spring = await campaign(database, test_caller)
+    await upload(test_api, spring, people(*(f"sandbox.silent.{n}" for n in range(7))))
+    await test_api.post(f"/campaigns/{spring.id}/start")
+    for _ in range(9):
+        await stepping.look(1)
+        stepping.advance(minutes=2)
+    told = (await test_api.get("/events", types="usage.warning")).body["data"]
+    month = f"{stepping.now:%Y-%m}"
+    assert [each["data"]["usage"] for each in told] == [{"month": month, "sent": sent, "limit": 5} for sent in (4, 5)]
+    assert (await test_api.get(f"/campaigns/{spring.id}/status")).body["code"] == "usage_limit_exceeded"
+
+
 async def test_a_clone_is_a_draft_without_people(test_api: Api, database: Database, test_caller: Caller) -> None:
     spring = await campaign(database, test_caller, daily_limit=7, metadata={"source": "x"})
     await upload(test_api, spring, people("anna"))
