@@ -26,8 +26,9 @@ from machine import Bench, describe, opened
 from iglayers.core import outgoing
 from iglayers.core.crypto import new_webhook_secret
 from iglayers.core.ids import DeliveryId, EventId, uuid7_block
-from iglayers.events import actions_endpoints, deliver, queries, signing
+from iglayers.events import actions_endpoints, deliver, queries
 from iglayers.events.model import EventType, NewEvent
+from iglayers.events.signing import Signer
 
 WANTED_RATIO = 0.6
 BODY_DATA = {
@@ -96,10 +97,9 @@ async def _bare(port: int, *, lanes: int, total: int) -> float:
     event_id, left = EventId.new(), iter(range(total))
     shown = {"id": str(event_id), "type": "message.sent", "createdAt": "2026-05-04T09:30:00.000Z", "sequence": 1}
     body = msgspec.json.encode(shown | {"workspaceId": "ws_" + "0" * 32, "data": BODY_DATA})
-    headers = signing.headers(
-        body, event_id=event_id, kind="message.sent", delivery_id=DeliveryId.new(), secrets=[new_webhook_secret()],
-        timestamp=1_000_000_000,
-    )  # fmt: skip
+    headers = Signer([new_webhook_secret()]).headers(
+        body, event_id=str(event_id), kind="message.sent", delivery_id=str(DeliveryId.new()), timestamp=1_000_000_000
+    )
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
 

@@ -51,6 +51,14 @@ async def found_installation(conn: Connection, vault: Vault, *, new_pepper: byte
     return vault.open(stored, bound_to="installation.pepper")
 
 
+async def add_pair(conn: Connection, name: str) -> list[WorkspaceId]:
+    """A further pair, of a name that no other has: names are how the command line tells workspaces apart."""
+    await queries.lock_installation(conn)
+    if any(each.name == clean_line(name) for each in await queries.workspaces(conn)):
+        raise Conflict(f"There is a workspace {clean_line(name)} already.", remedy="Choose another name.")
+    return await create_pair(conn, name)
+
+
 async def create_pair(conn: Connection, name: str) -> list[WorkspaceId]:
     """A live and a test workspace of one name."""
     pair_id = uuid7()
@@ -70,7 +78,10 @@ async def find_workspace(conn: Connection, mode: Mode, named: str | None) -> Wor
     if len(found) == 1:
         return found[0]
     if not found:
-        raise WorkspaceNotFound(f"There is no {mode.value} workspace {named or ''}.".replace(" .", "."))
+        raise WorkspaceNotFound(
+            f"There is no {mode.value} workspace {named or ''}.".replace(" .", "."),
+            remedy="See: iglayers workspaces list.",
+        )
     raise Invalid(
         f"{len(found)} {mode.value} workspaces fit.", param="workspace", remedy="Name one: iglayers workspaces list."
     )

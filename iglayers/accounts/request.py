@@ -5,7 +5,7 @@ A route reads: caller and body, `async with request.unit() as unit`, one action,
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, cast
 
@@ -92,28 +92,47 @@ class ApiRequest(Request[Any, Any, Any]):
         return cast("bytes", state["raw_body"])
 
     async def _receive(self, most: int) -> bytes:
+        parts: list[bytes] = []
+
+        async def take(part: bytes) -> None:
+            parts.append(part)
+
+        await self._take_parts(take, most=most, within_s=BODY_DEADLINE_S)
+        return b"".join(parts)
+
+    async def stream_body(self, take: Callable[[bytes], Awaitable[None]], *, most: int, within_s: float) -> None:
+        """Hand the body to `take` part by part as it comes in, up to `most` bytes; nothing of it is kept."""
+        digest = hashlib.sha256()
+
+        async def take_and_count(part: bytes) -> None:
+            digest.update(part)
+            await take(part)
+
+        await self._take_parts(take_and_count, most=most, within_s=within_s)
+        # What an Idempotency-Key is compared by.
+        self.scope["state"]["raw_body"] = digest.digest()
+
+    async def _take_parts(self, take: Callable[[bytes], Awaitable[None]], *, most: int, within_s: float) -> None:
         too_large = PayloadTooLarge(f"The body is over {most} bytes.")
         length = self.headers.get("content-length", "0")
         if length.isascii() and length.isdigit() and int(length) > most:
             raise too_large
-        parts: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(BODY_DEADLINE_S):
+            async with asyncio.timeout(within_s):
                 async for part in self.stream():
                     size += len(part)
                     if size > most:
                         raise too_large
-                    parts.append(part)
+                    await take(part)
         except TimeoutError:
             raise Invalid(
-                f"The body did not arrive within {BODY_DEADLINE_S:g} s.",
+                f"The body did not arrive within {within_s:g} s.",
                 param="body",
                 remedy="Send the body without pauses, or in smaller parts.",
             ) from None
         except HTTPException as error:  # also of a client that went away, which is no bug of ours
             raise Invalid(f"The body ended early: {error.detail}.", param="body") from None
-        return b"".join(parts)
 
     async def json_tree(self, *, most: int = MAX_JSON_BYTES) -> object:
         """The body as plain JSON values; an absent body is an empty object."""

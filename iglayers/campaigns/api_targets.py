@@ -1,15 +1,13 @@
 """Routes of a campaign's targets: upload, list, read, cancel. They need the campaign, so they stand here."""
 
-from uuid import UUID
-
 import msgspec
 from litestar import Response, delete, get, post
 
-from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import actions as campaign_actions
 from iglayers.campaigns import queries as campaign_queries
+from iglayers.campaigns.actions_imports import as_upload_campaign
 from iglayers.campaigns.model import Campaign, CampaignNotFound
 from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid, InvalidState
@@ -104,15 +102,7 @@ async def _upload_campaign(conn: Connection, caller: Caller, campaign_id: Campai
         raise CampaignNotFound("There is no such campaign.")
     if campaign.archived_at is not None:
         raise InvalidState("An archived campaign takes no targets.")
-    workspace = await account_queries.workspace(conn, caller.workspace_id)
-    assert workspace is not None
-    scopes: list[UUID] = [campaign.client_id.uuid]
-    if workspace.first_contact_scope == "workspace":
-        scopes.append(caller.workspace_id.uuid)
-    return UploadCampaign(
-        id=campaign.id, client_id=campaign.client_id, name=campaign.name, state=campaign.state.value,
-        first_contact_scopes=scopes,
-    )  # fmt: skip
+    return await as_upload_campaign(conn, caller.workspace_id, campaign)
 
 
 ROUTES = [upload_targets, list_targets, cancel_target]

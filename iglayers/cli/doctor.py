@@ -82,7 +82,9 @@ def _shown(name: str, value: object) -> str:
     if name == "database_url":
         parts = urlsplit(str(value))
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
-    return str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _strangers() -> Generator[Check]:

@@ -1,14 +1,16 @@
 """What every command shares: the options that say which installation is meant, and refusals as one clear line."""
 
 import inspect
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
+from iglayers import __version__
 from iglayers.cli.installation import InstallationError
 from iglayers.core import config, log
 from iglayers.core.config import Settings, SettingsError
@@ -43,7 +45,24 @@ class Given:
         return settings
 
 
-def root(context: typer.Context, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+def _say_version(asked: bool) -> None:  # noqa: FBT001 as Typer calls it
+    if asked:
+        print(f"iglayers {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version and exit.")
+]
+
+
+def root(
+    context: typer.Context,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    *,
+    version: Version = False,  # noqa: ARG001 taken by its callback
+) -> None:
     """Instagram creator outreach: campaigns, limits, results and signed webhooks over a REST API."""
     context.obj = {"data_dir": data_dir, "database_url": database_url}
 
@@ -64,7 +83,7 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[.
             try:
                 function(given, **options)
             except (*REFUSALS, Error) as error:
-                fail(error)
+                fail(error, options)
             except KeyboardInterrupt:
                 raise typer.Exit(_INTERRUPTED) from None
 
@@ -78,18 +97,25 @@ def _of_root(context: typer.Context) -> dict[str, object]:
     return cast("dict[str, object]", context.find_root().obj or {})
 
 
-def fail(error: Exception) -> None:
+def fail(error: Exception, options: Collection[str]) -> None:
     """Say what is wrong and what to do, and end with 1."""
-    print(f"iglayers: {_explained(error)}", file=sys.stderr)
+    print(f"iglayers: {_explained(error, options)}", file=sys.stderr)
     raise typer.Exit(1) from None
 
 
-def _explained(error: Exception) -> str:
+def _explained(error: Exception, options: Collection[str]) -> str:
     if not isinstance(error, Error):
         return str(error)
     if error.param is not None and error.next_step == type(error).remedy:
-        return f"{error.message} Correct --{error.param}."
+        option = _option(error.param)
+        return f"{error.message} Correct --{option}." if option.replace("-", "_") in options else error.message
     return f"{error.message} {error.next_step}".strip()
+
+
+def _option(param: str) -> str:
+    """The option behind a field of the API: client for clientId, min-gap-seconds for minGapSeconds."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", param.partition("[")[0]).lower()
+    return re.sub(r"-(ids?|at)$", "", words)
 
 
 def _with_shared_options(function: Callable[..., None]) -> inspect.Signature:

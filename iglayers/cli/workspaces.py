@@ -34,7 +34,7 @@ def create(
 
     async def work(services: Services) -> list[Workspace]:
         async with services.db.transaction() as conn:
-            made = await accounts.create_pair(conn, cleaned)
+            made = await accounts.add_pair(conn, cleaned)
             await apply_speed(conn, services.settings)
             return [each for each in await queries.workspaces(conn) if each.id in made]
 

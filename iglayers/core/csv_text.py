@@ -8,6 +8,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from iglayers.core.errors import Invalid
@@ -20,6 +21,7 @@ _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Blanks and characters that are not seen: what follows them is what a spreadsheet may take for the start.
 _BLANK = re.compile("[\\s\x00\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]*")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOM = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t")
 _BAD_BYTES = re.compile("[\udc80-\udcff]")
 
@@ -29,6 +31,27 @@ class MalformedRow(Invalid):
 
     code = "invalid_field"
     remedy = "Correct this line of the file and send it again."
+
+
+class LostRow(MalformedRow):
+    """A malformed row behind which nobody can tell where the next one begins; it is the last."""
+
+
+class Head(NamedTuple):
+    """What the beginning of a file tells of the rest: read on at this byte and this line."""
+
+    header: list[str]
+    delimiter: str
+    bytes_read: int
+    next_line: int
+
+
+class Part(NamedTuple):
+    """Rows from the middle of a file, each with the line on which it begins, and where to read on."""
+
+    rows: list[tuple[int, list[str] | MalformedRow]]
+    bytes_read: int
+    next_line: int
 
 
 class Sheet(NamedTuple):
@@ -70,44 +93,117 @@ def read_file(file: BinaryIO) -> Sheet:
     Cells are separated by what separates the header's: a comma, a semicolon or a tab.
     """
     start = file.read(2)
-    if start in _UTF16:
-        raise Invalid("The file is UTF-16.", param="body", remedy="Save it as “CSV UTF-8” and send it again.")
+    _refuse_utf16(start)
     file.seek(-len(start), io.SEEK_CUR)
     # Bytes that are not UTF-8 become half surrogates, so that the line that holds them can be named.
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    records = _records(text)
-    for line, cells in records:
+    first = text.readline()
+    found = _records(chain([first] if first else [], text), delimiter=_delimiter(first))
+    header = _first_record(found)
+    return Sheet(header, _fitting(found, len(header)))
+
+
+def read_head(piece: bytes, *, is_last: bool) -> Head:
+    """The header of a file that is read piece by piece, from its first piece; Invalid when it cannot be used."""
+    _refuse_utf16(piece[:2])
+    skipped = len(_BOM) if piece.startswith(_BOM) else 0
+    lines = _Lines(piece[skipped:], is_last=is_last)
+    try:
+        first = next(lines, "")
+        delimiter = _delimiter(first)
+        found = _records(chain([first] if first else [], lines), delimiter=delimiter)
+        header = _first_record(found)
+    except _PieceEnds:
+        raise Invalid(
+            f"The header does not end within {len(piece):,} bytes.", param="body",
+            remedy="The first line must name the columns.",
+        ) from None  # fmt: skip
+    return Head(header, delimiter, skipped + lines.bytes_read, lines.count + 1)
+
+
+def read_part(piece: bytes, head: Head, *, most: int, is_last: bool) -> Part:
+    """Up to `most` rows of a piece that begins where `head` says; a row that the piece cuts off is left for the next.
+
+    Nothing is read when not even one row ends in the piece: it takes a longer one.
+    """
+    lines = _Lines(piece, is_last=is_last)
+    rows: list[tuple[int, list[str] | MalformedRow]] = []
+    width, bytes_read, count = len(head.header), 0, 0
+    try:
+        for line, cells in _records(lines, delimiter=head.delimiter, line=head.next_line):
+            bytes_read, count = lines.bytes_read, lines.count
+            if fitting := _fit(line, cells, width):
+                rows.append((line, fitting))
+            if len(rows) == most:
+                break
+    except _PieceEnds:
+        pass
+    return Part(rows, bytes_read, head.next_line + count)
+
+
+class _PieceEnds(Exception):
+    """The piece ends inside a line, or inside a row of several lines."""
+
+
+class _Lines(Iterator[str]):
+    """The lines of a piece, with how many of them and of its bytes were given out."""
+
+    def __init__(self, piece: bytes, *, is_last: bool) -> None:
+        self._text: io.TextIOWrapper = io.TextIOWrapper(
+            io.BytesIO(piece), encoding="utf-8", errors="surrogateescape", newline=""
+        )
+        self._size: int = len(piece)
+        self._is_last: bool = is_last
+        self.bytes_read: int = 0
+        self.count: int = 0
+
+    def __next__(self) -> str:
+        line = self._text.readline()
+        end = self.bytes_read + (len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape")))
+        # A lone CR at the end of the piece may be half of a CRLF.
+        if not self._is_last and end == self._size and not (line and line.endswith("\n")):
+            raise _PieceEnds
+        if not line:
+            raise StopIteration
+        self.bytes_read = end
+        self.count += 1
+        return line
+
+
+def _refuse_utf16(start: bytes) -> None:
+    if start in _UTF16:
+        raise Invalid("The file is UTF-16.", param="body", remedy="Save it as “CSV UTF-8” and send it again.")
+
+
+def _delimiter(first: str) -> str:
+    return next((each for each in _DELIMITERS if each in first), ",")
+
+
+def _first_record(found: Iterable[tuple[int, list[str] | MalformedRow]]) -> list[str]:
+    for line, cells in found:
         if isinstance(cells, MalformedRow):
             raise cells
-        header = _header(cells, line)
-        return Sheet(header, _fitting(records, len(header)))
+        if any(cells):
+            return _header(cells, line)
     raise Invalid("The file is empty.", param="body", remedy="The first line must name the columns.")
 
 
-def _records(text: io.TextIOWrapper) -> Generator[tuple[int, list[str] | MalformedRow]]:
-    first = text.readline()
-    delimiter = next((each for each in _DELIMITERS if each in first), ",")
-    reader = csv.reader(_chain(first, text), delimiter=delimiter, strict=True)
+def _records(lines: Iterator[str], *, delimiter: str, line: int = 1) -> Generator[tuple[int, list[str] | MalformedRow]]:
+    """Every record with its first line, empty ones too; `line` is the number of the first."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        line = reader.line_num + 1
+        begins = line + reader.line_num
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            ended = _is_lost(error, lines=reader.line_num - line + 1)
-            yield line, _malformed(line, error, ended=ended)
+            ended = _is_lost(error, lines=line + reader.line_num - begins)
+            yield begins, _malformed(begins, error, ended=ended)
             if ended:
                 return
             continue
-        if any(cells):
-            yield line, _bad_encoding(line, cells) or cells
-
-
-def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
-    if first:
-        yield first
-    yield from rest
+        yield begins, _bad_encoding(begins, cells) or cells
 
 
 def _is_lost(error: csv.Error, *, lines: int) -> bool:
@@ -117,7 +213,7 @@ def _is_lost(error: csv.Error, *, lines: int) -> bool:
 
 def _malformed(line: int, error: csv.Error, *, ended: bool) -> MalformedRow:
     if ended:
-        return MalformedRow(f"Line {line}: a quote is opened and not closed; nothing after it was read.", param="body")
+        return LostRow(f"Line {line}: a quote is opened and not closed; nothing after it was read.", param="body")
     if "field larger" in str(error):
         return MalformedRow(f"Line {line}: a cell is longer than {csv.field_size_limit():,} characters.", param="body")
     return MalformedRow(f"Line {line}: text stands after a closing quote.", param="body")
@@ -149,9 +245,18 @@ def _fitting(
     records: Iterable[tuple[int, list[str] | MalformedRow]], width: int
 ) -> Generator[tuple[int, list[str] | MalformedRow]]:
     for line, cells in records:
-        if isinstance(cells, MalformedRow) or len(cells) == width:
-            yield line, cells
-        elif len(cells) > width and not any(cells[width:]):
-            yield line, cells[:width]
-        else:
-            yield line, MalformedRow(f"Line {line} has {len(cells)} cells, the header has {width}.", param="body")
+        if fitting := _fit(line, cells, width):
+            yield line, fitting
+
+
+def _fit(line: int, cells: list[str] | MalformedRow, width: int) -> list[str] | MalformedRow | None:
+    """The cells of one record, as many as the header has; None for an empty line."""
+    if isinstance(cells, MalformedRow):
+        return cells
+    if not any(cells):
+        return None
+    if len(cells) == width:
+        return cells
+    if len(cells) > width and not any(cells[width:]):
+        return cells[:width]
+    return MalformedRow(f"Line {line} has {len(cells)} cells, the header has {width}.", param="body")

@@ -81,7 +81,7 @@ class Failure(StrEnum):
     INVALID_ANSWER = "invalid_answer"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What came back within the deadline: a status and the first bytes of the body, or a failure."""
 
     duration_ms: int

@@ -14,7 +14,7 @@ from iglayers.core.ids import AttemptId, DeliveryId, EndpointId, EventId, Replay
 from iglayers.core.outgoing import Client
 from iglayers.core.wire import json_bytes
 from iglayers.events import queries_deliveries as queries
-from iglayers.events import queries_endpoints, signing
+from iglayers.events import queries_endpoints
 from iglayers.events.actions_endpoints import lock
 from iglayers.events.attempts import error_of, is_success, opened, response_of
 from iglayers.events.model import EventType
@@ -34,6 +34,7 @@ from iglayers.events.model_webhooks import (
     WebhookDeliveryFailed,
     WebhookNotFound,
 )
+from iglayers.events.signing import Signer
 
 TEST = "webhook.test"
 
@@ -58,10 +59,9 @@ async def test(db: Database, caller: Caller, endpoint_id: EndpointId, *, client:
         "id": event_id, "type": TEST, "createdAt": caller.now, "workspaceId": caller.workspace_id, "sequence": 0,
         "data": {"webhook": endpoint},
     })  # fmt: skip
-    headers = signing.headers(
-        body, event_id=event_id, kind=TEST, delivery_id=delivery_id,
-        secrets=opened(stored, endpoint_id, vault=vault, now=started_at), timestamp=int(started_at.timestamp()),
-    )  # fmt: skip
+    headers = Signer(opened(stored, endpoint_id, vault=vault, now=started_at)).headers(
+        body, event_id=str(event_id), kind=TEST, delivery_id=str(delivery_id), timestamp=int(started_at.timestamp())
+    )
     answer = await client.post(endpoint.url, body, headers=headers)
     attempt = Attempt(
         id=AttemptId.new(), cause=Cause.TEST, started_at=started_at, duration_ms=answer.duration_ms,

@@ -1,9 +1,8 @@
 """What goes out in one attempt and what its answer means (pure)."""
 
 from collections.abc import Container, Sequence
-from datetime import datetime
-
-import msgspec
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from iglayers.core.clock import Moment
 from iglayers.core.crypto import Vault
@@ -11,7 +10,6 @@ from iglayers.core.ids import EndpointId
 from iglayers.core.outgoing import Answer
 from iglayers.core.wire import json_bytes
 from iglayers.events.actions_endpoints import bound_to
-from iglayers.events.model import Event, EventType
 from iglayers.events.model_webhooks import DeliveryState, Secrets, Verdict, after_failure, chance_of
 from iglayers.events.queries_engine import News, Picked, Result, Target
 
@@ -21,6 +19,9 @@ MAX_STORED_BYTES = 16 * 1024
 _UNREADABLE = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)], "\ufffd")
 
 
+_DELIVERED = Verdict(DeliveryState.DELIVERED)
+
+
 def body_of(picked: Picked) -> bytes | None:
     """The event as the feed shows it, to the byte; None when it is not kept any more.
 
@@ -28,18 +29,18 @@ def body_of(picked: Picked) -> bytes | None:
     """
     if picked.data is None:
         return None
-    assert picked.type is not None
     assert picked.created_at is not None
-    assert picked.sequence is not None
-    event = Event(
-        id=picked.event_id, type=EventType(picked.type), created_at=Moment.of(picked.created_at),
-        workspace_id=picked.workspace_id, sequence=picked.sequence, data=picked.data,
-    )  # fmt: skip
-    body = json_bytes(event)
+    # The same as encoding the feed's `Event`, at a quarter of its cost; a test compares them.
+    head = (
+        f'{{"id":"evt_{picked.event_id.hex}","type":"{picked.type}",'
+        f'"createdAt":"{Moment.of(picked.created_at).rfc3339()}","workspaceId":"ws_{picked.workspace_id.hex}",'
+        f'"sequence":{picked.sequence},"data":'
+    ).encode()
+    body = head + bytes(picked.data) + b"}"
     if len(body) <= MAX_BODY_BYTES:
         return body
-    reference = {"tooLarge": True, "bytes": len(body), "path": f"/api/v1/events/{event.id}"}
-    return json_bytes(msgspec.structs.replace(event, data=msgspec.Raw(json_bytes(reference))))
+    reference = {"tooLarge": True, "bytes": len(body), "path": f"/api/v1/events/evt_{picked.event_id.hex}"}
+    return head + json_bytes(reference) + b"}"
 
 
 def opened(stored: Secrets | Target, endpoint_id: EndpointId, *, vault: Vault, now: datetime) -> list[str]:
@@ -50,20 +51,18 @@ def opened(stored: Secrets | Target, endpoint_id: EndpointId, *, vault: Vault, n
     return [vault.open(each, bound_to=bound_to(endpoint_id)).decode() for each in sealed]
 
 
-def result_of(
-    picked: Picked, answer: Answer, *, started_at: datetime, now: datetime, delays_s: tuple[int, ...]
-) -> Result:
+def result_of(picked: Picked, answer: Answer, *, started_at: datetime, delays_s: tuple[int, ...]) -> Result:
     """What the answer means for the delivery."""
-    verdict, tries = Verdict(DeliveryState.DELIVERED), 0
+    verdict = _DELIVERED
     if not is_success(answer):
-        tries = picked.tries + 1
-        chance = chance_of(picked.attempt_id.uuid)
-        verdict = after_failure(tries, now=now, delays_s=delays_s, chance=chance, retry_after=answer.retry_after)
+        now, chance = started_at + timedelta(milliseconds=answer.duration_ms), chance_of(picked.attempt_id)
+        verdict = after_failure(
+            picked.tries + 1, now=now, delays_s=delays_s, chance=chance, retry_after=answer.retry_after
+        )
     return Result(
-        attempt_id=picked.attempt_id, delivery_id=picked.delivery_id, workspace_id=picked.workspace_id,
-        cause=picked.cause, started_at=started_at, duration_ms=answer.duration_ms, address=answer.address,
-        status=answer.status, error=error_of(answer), response=response_of(answer), state=verdict.state, tries=tries,
-        due_at=verdict.due_at,
+        attempt_id=picked.attempt_id, delivery_id=picked.delivery_id, started_at=started_at,
+        duration_ms=answer.duration_ms, address=answer.address, status=answer.status, error=error_of(answer),
+        response=response_of(answer), state=verdict.state, due_at=verdict.due_at,
     )  # fmt: skip
 
 
@@ -90,9 +89,9 @@ def response_of(answer: Answer) -> str | None:
     return body.decode("utf-8", "replace").translate(_UNREADABLE)
 
 
-def news_of(batch: Sequence[tuple[Picked, Result]], *, failing: Container[EndpointId]) -> list[News]:
+def news_of(batch: Sequence[tuple[Picked, Result]], *, failing: Container[UUID]) -> list[News]:
     """What a batch in the order of its answers tells about endpoints; a success only of those thought to fail."""
-    known: dict[EndpointId, News] = {}
+    known: dict[UUID, News] = {}
     for picked, result in batch:
         before = known.get(picked.endpoint_id)
         if result.state is DeliveryState.DELIVERED:
@@ -109,4 +108,4 @@ def news_of(batch: Sequence[tuple[Picked, Result]], *, failing: Container[Endpoi
             failed_at=before.failed_at if before is not None and before.failed_at else result.started_at,
             due_at=min(dues, default=None),
         )
-    return sorted(known.values(), key=lambda news: news.endpoint_id.uuid)
+    return sorted(known.values(), key=lambda news: news.endpoint_id)

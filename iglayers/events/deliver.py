@@ -22,13 +22,14 @@ from iglayers.core.clock import Moment, real_now
 from iglayers.core.config import Settings, listed
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
-from iglayers.core.ids import EndpointId, uuid7, uuid7_block
+from iglayers.core.ids import EndpointId, WorkspaceId, uuid7, uuid7_block
 from iglayers.core.outgoing import Client, client
-from iglayers.events import actions_endpoints, queries_engine, signing
+from iglayers.events import actions_endpoints, queries_engine
 from iglayers.events.actions_deliveries import go_on_with_replays
 from iglayers.events.attempts import body_of, news_of, opened, result_of
 from iglayers.events.model_webhooks import FAILING_FOR, KEPT_FOR, DeliveryState, DisabledReason
 from iglayers.events.queries_engine import Picked, Result, Room, Target
+from iglayers.events.signing import Signer
 
 log = structlog.get_logger("deliver")
 
@@ -71,7 +72,7 @@ class Line:
         self.unwritten: dict[UUID, UUID] = {}
         self.carriers: int = 0
         self.target: Target | None = None
-        self.signs: tuple[Target, bool, list[str]] | None = None
+        self.signer: tuple[Target, bool, Signer] | None = None
         # By the last answer, and by the database: one success there ends days of failure.
         self.is_failing: bool = False
         self.is_marked: bool = False
@@ -100,7 +101,7 @@ class Line:
     def drop_waiting(self) -> None:
         """Forget what was taken and not begun; it is still pending in the database."""
         while self.waiting:
-            del self.unwritten[self.waiting.popleft().attempt_id.uuid]
+            del self.unwritten[self.waiting.popleft().attempt_id]
 
 
 class Deliverer:
@@ -208,7 +209,7 @@ class Deliverer:
             await self._take([each for each in found if each not in self._lines], now)
             lines = [self._lines[each] for each in found if each in self._lines]
             rooms = [
-                Room(EndpointId(line.endpoint_id), line.room, list(line.unwritten), list(line.unwritten.values()))
+                Room(line.endpoint_id, line.room, list(line.unwritten), list(line.unwritten.values()))
                 for line in lines
                 if line.room
             ]
@@ -229,7 +230,7 @@ class Deliverer:
     async def _pick(self, rooms: Sequence[Room], now: Moment) -> list[Picked]:
         until = now + self._lease
         async with self._db.connection() as conn:
-            targets = await queries_engine.targets(conn, self._worker, [room.endpoint_id.uuid for room in rooms])
+            targets = await queries_engine.targets(conn, self._worker, [room.endpoint_id for room in rooms])
             picked = await queries_engine.pick(
                 conn, self._worker, rooms, attempt_ids=uuid7_block(sum(room.most for room in rooms)), now=now,
                 lease_until=until,
@@ -239,17 +240,17 @@ class Deliverer:
             line.target = target
             line.is_marked = line.is_failing = target.failing_since is not None
         for each in picked:
-            self._lines[each.endpoint_id.uuid].held_until = until
+            self._lines[each.endpoint_id].held_until = until
         return picked
 
     def _give_out(self, picked: Sequence[Picked], rooms: Sequence[Room]) -> None:
         for each in picked:
-            line = self._lines[each.endpoint_id.uuid]
+            line = self._lines[each.endpoint_id]
             line.waiting.append(each)
-            line.unwritten[each.attempt_id.uuid] = each.delivery_id.uuid
+            line.unwritten[each.attempt_id] = each.delivery_id
         taken = Counter(each.endpoint_id for each in picked)
         for room in rooms:
-            line = self._lines[room.endpoint_id.uuid]
+            line = self._lines[room.endpoint_id]
             line.has_more = taken[room.endpoint_id] == room.most
             for _ in range(min(len(line.waiting), PER_ENDPOINT - line.carriers)):
                 line.carriers += 1
@@ -296,10 +297,11 @@ class Deliverer:
                 async with self._failing_slots if line.is_failing else self._slots:
                     if not line.waiting:
                         return
-                    if line.held_until < self._now() + self._deadline:
+                    now = self._now()
+                    if line.held_until < now + self._deadline:
                         line.drop_waiting()
                         return
-                    await self._attempt(line, line.waiting.popleft())
+                    await self._attempt(line, line.waiting.popleft(), now)
                 if line.is_low:
                     self._hungry.set()
         finally:
@@ -315,33 +317,33 @@ class Deliverer:
         line.next_slot = max(line.next_slot, moment) + 1 / per_second
         await asyncio.sleep(line.next_slot - 1 / per_second - moment)
 
-    async def _attempt(self, line: Line, picked: Picked) -> None:
-        started_at = self._now()
+    async def _attempt(self, line: Line, picked: Picked, started_at: Moment) -> None:
         body, target = body_of(picked), line.target
         assert target is not None
         if body is None:
             async with self._db.connection() as conn:
                 await queries_engine.cancel_expired(conn, [picked.delivery_id], at=started_at)
-            del line.unwritten[picked.attempt_id.uuid]
+            del line.unwritten[picked.attempt_id]
             return
-        headers = signing.headers(
-            body, event_id=picked.event_id, kind=str(picked.type), delivery_id=picked.delivery_id,
-            secrets=self._secrets_of(line, target, started_at), timestamp=int(started_at.timestamp()),
+        headers = self._signer(line, target, started_at).headers(
+            body, event_id=f"evt_{picked.event_id.hex}", kind=str(picked.type),
+            delivery_id=f"dlv_{picked.delivery_id.hex}", timestamp=int(started_at.timestamp()),
         )  # fmt: skip
         answer = await self._client.post(target.url, body, headers=headers)
-        result = result_of(picked, answer, started_at=started_at, now=self._now(), delays_s=self._delays_s)
+        result = result_of(picked, answer, started_at=started_at, delays_s=self._delays_s)
         line.is_failing = result.state is not DeliveryState.DELIVERED
         if result.status == GONE:
             line.drop_waiting()
         self._results.append((picked, result))
         self._answered.set()
 
-    def _secrets_of(self, line: Line, target: Target, now: Moment) -> list[str]:
-        """Opened once for each change of the endpoint, and once when a rotation's overlap ends."""
+    def _signer(self, line: Line, target: Target, now: Moment) -> Signer:
+        """Made once for each change of the endpoint, and once when a rotation's overlap ends."""
         overlaps = target.previous_until is not None and now < target.previous_until
-        if line.signs is None or line.signs[:2] != (target, overlaps):
-            line.signs = (target, overlaps, opened(target, target.id, vault=self._vault, now=now))
-        return line.signs[2]
+        if line.signer is None or line.signer[:2] != (target, overlaps):
+            secrets = opened(target, target.id, vault=self._vault, now=now)
+            line.signer = (target, overlaps, Signer(secrets))
+        return line.signer[2]
 
     async def _write_forever(self) -> None:
         while True:
@@ -361,7 +363,7 @@ class Deliverer:
     async def _write(self) -> None:
         """Write down what has come back, in one transaction; until that has succeeded it is tried again."""
         batch = list(islice(self._results, BATCH))
-        failing = {EndpointId(line.endpoint_id) for line in self._lines.values() if line.is_marked}
+        failing = {line.endpoint_id for line in self._lines.values() if line.is_marked}
         news = news_of(batch, failing=failing)
         async with self._endpoint_rows if news else nullcontext(), self._db.transaction() as conn:
             if news:
@@ -369,11 +371,11 @@ class Deliverer:
             await queries_engine.log_results(conn, [result for _, result in batch])
             await self._disable(conn, batch)
         for each in news:
-            self._lines[each.endpoint_id.uuid].is_marked = each.failed_at is not None
+            self._lines[each.endpoint_id].is_marked = each.failed_at is not None
         for picked, _ in batch:
             self._results.popleft()
-            self._lines[picked.endpoint_id.uuid].unwritten.pop(picked.attempt_id.uuid, None)
-        if any(self._lines[picked.endpoint_id.uuid].is_low for picked, _ in batch):
+            self._lines[picked.endpoint_id].unwritten.pop(picked.attempt_id, None)
+        if any(self._lines[picked.endpoint_id].is_low for picked, _ in batch):
             self._hungry.set()
 
     async def _disable(self, conn: Connection, batch: list[tuple[Picked, Result]]) -> None:
@@ -382,9 +384,15 @@ class Deliverer:
         gone = {picked.endpoint_id: picked for picked, result in batch if result.status == GONE}
         spent = {picked.endpoint_id: picked for picked, result in batch if result.state is DeliveryState.FAILED}
         for endpoint_id, picked in gone.items():
-            await actions_endpoints.disable(conn, picked.workspace_id, endpoint_id, reason=DisabledReason.GONE, now=now)
+            await actions_endpoints.disable(
+                conn, WorkspaceId(picked.workspace_id), EndpointId(endpoint_id), reason=DisabledReason.GONE, now=now
+            )
         for endpoint_id, picked in spent.items():
             if await queries_engine.has_failed_since(conn, endpoint_id, now - FAILING_FOR):
                 await actions_endpoints.disable(
-                    conn, picked.workspace_id, endpoint_id, reason=DisabledReason.FAILING, now=now
+                    conn,
+                    WorkspaceId(picked.workspace_id),
+                    EndpointId(endpoint_id),
+                    reason=DisabledReason.FAILING,
+                    now=now,
                 )

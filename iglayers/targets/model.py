@@ -86,7 +86,7 @@ class RefusedRow(msgspec.Struct, frozen=True):
     """One uploaded row that cannot be a target; the username as it was sent."""
 
     username: str | None
-    error: Invalid
+    error: Error
 
 
 class UploadedRows(msgspec.Struct, frozen=True):

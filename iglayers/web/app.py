@@ -10,6 +10,7 @@ from iglayers.accounts import api as accounts
 from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.request import ApiRequest, Services
 from iglayers.campaigns import api as campaigns
+from iglayers.campaigns import api_imports as imports
 from iglayers.campaigns import api_targets as targets
 from iglayers.clients import api as clients
 from iglayers.contacts import api as contacts
@@ -38,6 +39,7 @@ ROUTES = [
     *senders.ROUTES,
     *campaigns.ROUTES,
     *targets.ROUTES,
+    *imports.ROUTES,
     *sending.ROUTES,
     *replies.ROUTES,
     *reports.ROUTES,

@@ -22,7 +22,7 @@ async def ready(request: ApiRequest) -> Response[bytes]:
     try:
         async with request.connection() as conn:
             dispatch = await queries.dispatch(conn)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Unavailable("The database does not answer.") from error
     return answer({"status": "ok", "dispatch": dispatch.state, "dispatchReason": dispatch.reason})
 

@@ -102,6 +102,7 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     HTTPException: on_http,
     OSError: on_outage,
     asyncpg.InterfaceError: on_outage,
+    asyncpg.InternalClientError: on_outage,  # a connection that breaks while it is being used
     asyncpg.PostgresConnectionError: on_outage,
     asyncpg.InsufficientResourcesError: on_outage,
     asyncpg.OperatorInterventionError: on_outage,

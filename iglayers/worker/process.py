@@ -13,6 +13,7 @@ import structlog
 
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.request import Services
+from iglayers.campaigns import actions_imports as imports
 from iglayers.core.clock import real_now
 from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
@@ -58,6 +59,7 @@ class Worker:
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
+            asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
@@ -124,3 +126,4 @@ class Worker:
         async with self._services.db.transaction() as conn:
             await account_queries.partition_events(conn, month=datetime.now(UTC).date())
             await account_queries.forget_old_answers(conn)
+            await imports.tidy(conn)

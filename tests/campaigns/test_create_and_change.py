@@ -27,7 +27,7 @@ async def test_a_campaign_is_created_whole_and_sends_nothing(
     second = await make.template(database, caller, body="Still there?")
     wanted: dict[str, Any] = {
         "clientId": str(client.id), "name": " Creator  Outreach\u200b ", "messageTemplateId": str(template.id),
-        "dailyLimit": 50, "hourlyLimit": 8, "metadata": {"source": "agent", "deep": [1, {"a": None}]},
+        "dailyLimit": 50, "hourlyLimit": 8, "metadata": {"source": "form", "deep": [1, {"a": None}]},
         "senderIds": [str(sender.id)], "routes": ["assisted"], "schedule": SCHEDULE, "missingVariable": "skip",
         "followUps": [{"messageTemplateId": str(second.id), "delayHours": 72}],
     }  # fmt: skip

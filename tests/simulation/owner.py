@@ -4,8 +4,8 @@ import msgspec
 
 from iglayers.campaigns import actions as campaigns
 from iglayers.campaigns.model import Campaign
-from iglayers.core.clock import real_now
 from iglayers.core.errors import Error
+from iglayers.core.ids import ClientId
 from iglayers.senders import actions as senders
 from iglayers.senders.model import Sender
 from iglayers.sending import sweep
@@ -13,8 +13,6 @@ from tests import make
 from tests.sending.world import World
 from tests.simulation.rules import Begun, Change, Pace, Rules
 from tests.simulation.worlds import Doing, Limits, Plan
-
-MOST = Limits(1_000, 10_000)
 
 
 class Owner:
@@ -47,7 +45,7 @@ class Owner:
         for planned in self.plan.campaigns:
             made = await world.campaign(
                 [self.plan.people[number] for number in planned.people],
-                client_id=type(client.id).parse(self.clients[planned.client]),
+                client_id=ClientId.parse(self.clients[planned.client]),
                 sender_ids=[self.senders[number].id for number in planned.senders],
                 hourly_limit=planned.limits.hourly, daily_limit=planned.limits.daily, schedule=planned.schedule,
                 follow_up_hours=planned.follow_up_hours,
@@ -80,7 +78,7 @@ class Owner:
         world, limits = self.world, doing.limits
         match doing.what:
             case "limit client":
-                client_id = type(campaign.client_id).parse(client)
+                client_id = ClientId.parse(client)
                 await world.limit_client(client_id, hourly_limit=limits.hourly, daily_limit=limits.daily)
                 return _pace(limits)
             case "limit sender":
@@ -117,22 +115,19 @@ class Owner:
         """Lift every limit, resume whatever was stopped: nothing but the engine is left to hold anybody up."""
         everything = Limits(None, None)
         for client in self.clients:
-            client_id = type(self.campaigns[0].client_id).parse(client)
+            client_id = ClientId.parse(client)
             await self.world.limit_client(client_id, hourly_limit=None, daily_limit=None)
         for each in self.campaigns:
             if await self.world.state(each.id) in ("running", "paused"):
                 await self._change_campaign(each, everything, None)
                 async with self.world.db.transaction() as conn:
                     await campaigns.resume(conn, self.world.caller, each.id)
-        assert MOST.hourly
-        assert MOST.daily
         for sender in self.senders:
-            await self._change_sender(sender, MOST.hourly, MOST.daily, ramp=False, min_gap_seconds=0)
+            await self._change_sender(sender, 1_000, 10_000, ramp=False, min_gap_seconds=0)
             await self.world.resume_sender(sender)
         now = self.world.caller.now
         for changes in self.rules.values():
             changes.append(Change(now, now, Pace()))
-        assert real_now()
 
     async def everybody_has_an_end(self) -> bool:
         """Whether all campaigns are over. Accounts that were stopped meanwhile are resumed, as their owner would."""

@@ -1,4 +1,4 @@
-"""The whole engine in random worlds: three workers, a fast clock, owners who change their minds, accounts that are lost.
+"""The whole engine in random worlds: several workers, a fast clock, owners who change their minds, lost accounts.
 
 Afterwards the ledger and the sandbox's own log are judged by `rules.py`, and everybody has an end.
 """

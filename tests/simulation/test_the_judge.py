@@ -15,7 +15,7 @@ MORNING = Schedule(timezone="Europe/Berlin", windows=[Window(days=list(Day), ope
 
 
 def at(minutes: float, **fields: Any) -> Begun:
-    given = {"sender": "s", "campaign": "c", "client": "k", "person": f"p{minutes}"}
+    given: dict[str, Any] = {"sender": "s", "campaign": "c", "client": "k", "person": f"p{minutes}"}
     return Begun(at=T + minutes * MINUTE, **given | fields)
 
 

@@ -71,7 +71,7 @@ _SCHEDULE = {
     "endAt": "2028-01-01T00:00:00Z",
 }
 _CAMPAIGN: dict[str, Any] = {
-    "name": "May", "hourlyLimit": 8, "dailyLimit": 50, "metadata": {"source": "agent"}, "senderIds": ["<senders>"],
+    "name": "May", "hourlyLimit": 8, "dailyLimit": 50, "metadata": {"source": "form"}, "senderIds": ["<senders>"],
     "routes": ["assisted"], "schedule": _SCHEDULE, "missingVariable": "skip",
     "messageTemplateId": "<message-templates>",
     "followUps": [{"messageTemplateId": "<message-templates>", "delayHours": 24}],

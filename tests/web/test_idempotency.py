@@ -107,7 +107,8 @@ async def test_the_key_of_a_request_that_still_runs_is_refused(api: Api, databas
     async with held(database, client.id):
         first = asyncio.create_task(api.patch(f"/clients/{client.id}", change, idempotency_key="order-1"))
         await until(database, WAITING)
-        second = await api.patch(f"/clients/{client.id}", change, idempotency_key="order-1")
+        async with asyncio.timeout(5):
+            second = await api.patch(f"/clients/{client.id}", change, idempotency_key="order-1")
         refused(second, 409, "idempotency_in_progress")
         assert second.headers["Retry-After"] == "1"
     assert (await first).status == 200

@@ -41,10 +41,11 @@ ENDLESS_BYTES = 64 << 20
 
 
 async def pour(wire: Wire) -> None:
-    """Send an endless body in chunks, until the other side has had enough."""
+    """Send a huge body in chunks, until the other side has had enough; one that has not gets its end."""
     with suppress(ConnectionError):
         while wire.sent_bytes < ENDLESS_BYTES:
             await wire.send(f"{len(PART):x}\r\n".encode() + PART + b"\r\n")
+        await wire.send(b"0\r\n\r\n")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Operations on people: who must not be written to, and all that is known of one."""
+
+import msgspec
+
+from iglayers.accounts.model import Scope
+from iglayers.contacts.actions import WantedSuppression, WantedSuppressions
+from iglayers.contacts.model import Suppression
+from iglayers.core.ids import SuppressionId
+from iglayers.reports.model_people import Person
+from iglayers.web.openapi.operation import FORMAT_NOTE, Query, Section, create, ids, one_of, pages, read, remove
+
+_CLIENT = Query("clientId", ids("cl"), "For this client; without it for the whole workspace.")
+_CSV = "instagramUsername,clientId,reason,source,expiresAt,createdAt\r\njane.doe,,asked,manual,,2026-05-04T09:30:00.000Z\r\n"
+
+
+class RefusedRow(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Why a row was refused."""
+
+    code: str
+    message: str
+    param: str | None = None
+    remedy: str | None = None
+
+
+class SuppressedRow(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What became of one row; an `id` where it was accepted, an `error` where it was not."""
+
+    index: int
+    instagram_username: str
+    status: str
+    id: SuppressionId | None = None
+    error: RefusedRow | None = None
+
+
+class SuppressedMany(msgspec.Struct):
+    """Results in the order sent."""
+
+    accepted: int
+    rejected: int
+    results: list[SuppressedRow]
+
+
+class RefusedLine(msgspec.Struct, rename="camel"):
+    """A line of a file that names nobody."""
+
+    line: int
+    instagram_username: str
+    error: RefusedRow
+
+
+class SuppressedList(msgspec.Struct, rename="camel"):
+    """What became of a file; of many refused lines the first thousand are shown."""
+
+    accepted: int
+    rejected: int
+    rejects: list[RefusedLine]
+    rejects_left_out: int
+
+
+SUPPRESSIONS = Section(
+    "Suppressions",
+    "People who must not be written to, by one client or by the whole workspace. It holds for what has not begun, "
+    "from the answer on.",
+    [
+        create(
+            "/suppressions", "create_suppressions", "Suppress one person, or up to 10,000",
+            (Suppression, SuppressedMany), body=(WantedSuppression, WantedSuppressions),
+            example={"instagramUsername": "jane.doe", "reason": "asked us by mail"}, codes=("client_not_found",),
+            note='Many: `{"suppressions": [...]}`, up to 10 MiB. Suppressing somebody again renews it. If no row was '
+            "accepted, the answer is the first row's refusal with `accepted`, `rejected` and `results` beside it.",
+        ),
+        create(
+            "/suppressions/import", "import_suppressions", "Suppress everybody in a file", SuppressedList,
+            takes="text/csv", csv="instagramUsername,reason\njane.doe,asked us by mail\n", query=(_CLIENT,),
+            codes=("client_not_found", "missing_required_field"),
+            note="CSV with the column `instagramUsername`, maybe `reason` and `expiresAt`; up to 10 MiB.",
+        ),
+        pages(
+            "/suppressions", "list_suppressions", "List suppressions", Suppression, of="sup",
+            query=(
+                Query("instagramUsername", {"type": "string"}, "Only those of this person, in any spelling."),
+                Query("clientId", ids("cl"), "Only those of this client."),
+                Query("format", one_of("json", "csv", default="json"), FORMAT_NOTE),
+            ),
+            codes=("client_not_found",), files={"text/csv": _CSV},
+        ),
+        remove(
+            "/suppressions/{username}", "lift_suppression", "Lift a suppression", Suppression, query=(_CLIENT,),
+            codes=("conflict",), note="That of an erased person stays: `conflict`.",
+        ),
+    ],
+)  # fmt: skip
+
+CONTACTS = Section(
+    "Contacts",
+    "A person, known by the Instagram username.",
+    [
+        read("/contacts/{username}", "show_person", "Read all that is known of a person", Person),
+        remove(
+            "/contacts/{username}", "erase_person", "Erase a person", Person, scope=Scope.ADMIN, codes=("conflict",),
+            note="Their data is gone everywhere; a keyed hash stays and keeps them suppressed. This cannot be undone.",
+        ),
+    ],
+)  # fmt: skip

@@ -1,0 +1,48 @@
+"""While `serve` runs, whatever it started comes back."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.processes import Server, is_alive, wait_for
+
+
+@pytest.fixture(scope="module")
+def running(data_dir: Path) -> Iterator[Server]:
+    server = Server(data_dir)
+    yield server.start()
+    server.end()
+
+
+@pytest.mark.parametrize("name", ["api", "worker 1"])
+def test_killed_child_is_started_again(running: Server, name: str) -> None:
+    before = running.children()
+    os.kill(before[name], signal.SIGKILL)
+    wait_for(lambda: running.children()[name] != before[name], timeout_s=15)
+    wait_for(lambda: running.ready() == 200, timeout_s=15)
+    others = {other: pid for other, pid in before.items() if other != name}
+    assert others.items() <= running.children().items()
+    died = [line for line in running.log() if line["event"] == "child.died" and line["pid"] == before[name]]
+    assert [(line["child"], line["status"], line["level"]) for line in died] == [(name, -9, "warning")]
+
+
+def test_killed_database_is_started_again_and_nothing_else_is(running: Server) -> None:
+    before, postmaster, begun = running.children(), running.postmaster(), len(running.log())
+    os.kill(postmaster, signal.SIGKILL)
+    answers = [running.ready()]
+    deadline = time.monotonic() + 30
+    while 503 not in answers or answers[-1] != 200:
+        assert time.monotonic() < deadline
+        answers.append(running.ready())
+    assert set(answers) == {200, 503}
+    assert running.postmaster() != postmaster
+    assert running.children() == before
+    assert all(map(is_alive, before.values()))
+    told = [line["event"] for line in running.log()[begun:]]
+    assert told.index("database.died") < told.index("database.started_again")
+    # Every loop of the worker noticed, many times; one line of each kind is enough.
+    assert len(told) < 15
