@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TREES := $(wildcard iglayers tests examples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix serve bench lock schema
+.PHONY: help setup demo test check fix serve bench lock schema openapi
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,9 @@ bench: setup ## every benchmark in turn
 
 schema: setup ## iglayers/migrations/schema.sql anew from the migrations
 	@$(BIN)/python -m tests.house.schema
+
+openapi: setup ## docs/openapi.json anew from the routes
+	@$(BIN)/python -m tests.web.openapi
 
 lock: setup ## constraints.txt anew from pyproject.toml (UPGRADE=1: to the newest versions)
 	@$(BIN)/pip-compile pyproject.toml --output-file constraints.txt $(if $(UPGRADE),--upgrade) --quiet \

@@ -10,6 +10,7 @@ same sink in the same run. Also what an event costs the transaction that writes 
 import argparse
 import asyncio
 import multiprocessing
+import statistics
 import sys
 import time
 from collections.abc import Generator
@@ -31,6 +32,7 @@ from iglayers.events.model import EventType, NewEvent
 from iglayers.events.signing import Signer
 
 WANTED_RATIO = 0.6
+ROUNDS = 3
 BODY_DATA = {
     "campaign": {"id": "cmp_" + "0" * 32, "name": "Creator Outreach May 2026", "clientId": "cl_" + "0" * 32},
     "target": {"id": "tgt_" + "0" * 32, "instagramUsername": "creatorname", "fullName": "Creator Name",
@@ -44,14 +46,22 @@ async def main(event_count: int) -> bool:
         async with opened(sandbox_speed=1.0) as bench:
             await describe(bench)
             await _cost_of_an_event(bench)
-            good = True
-            for endpoints in (1, 100):
-                # As many deliveries in both rounds.
-                ours = await _deliver(bench, port, endpoints=endpoints, events=event_count // endpoints)
-                bare = await _bare(port, lanes=min(endpoints * deliver.PER_ENDPOINT, 400), total=event_count)
-                print(f"{endpoints:3} endpoints {ours:8.0f} deliveries/s   bare loop {bare:8.0f}   {ours / bare:5.2f}")
-                good = good and ours / bare >= WANTED_RATIO
-            return good
+            return all([await _compare(bench, port, endpoints, event_count) for endpoints in (1, 100)])
+
+
+async def _compare(bench: Bench, port: int, endpoints: int, count: int) -> bool:
+    """Rounds of ours and of the bare loop in turn, so that what else the machine does meets both; their medians."""
+    ours: list[float] = []
+    bare: list[float] = []
+    for _ in range(ROUNDS):
+        ours.append(await _deliver(bench, port, endpoints=endpoints, events=count // endpoints))
+        bare.append(await _bare(port, lanes=endpoints * deliver.PER_ENDPOINT, total=count))
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
+    print(
+        f"{endpoints:3} endpoints {statistics.median(ours):8.0f} deliveries/s"
+        f"   bare loop {statistics.median(bare):8.0f}   ratio {ratio:5.2f}"
+    )
+    return ratio >= WANTED_RATIO
 
 
 async def _deliver(bench: Bench, port: int, *, endpoints: int, events: int) -> float:

@@ -57,11 +57,10 @@ async def _go_on(db: Database, waiting: WaitingImport, *, pepper: bytes) -> bool
         async with db.transaction() as conn:
             if not await _batch(conn, waiting, pepper=pepper):
                 return False
-    except _LASTING:
-        await _give_up(db, waiting)
-    except _PASSING:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, _PASSING) and not isinstance(error, _LASTING):
+            raise
+        log.exception("imports.batch_failed", import_id=str(waiting.id), workspace_id=str(waiting.workspace_id))
         await _give_up(db, waiting)
     await wake(db, waiting.campaign_id)
     return True
@@ -84,7 +83,6 @@ async def _batch(conn: Connection, waiting: WaitingImport, *, pepper: bytes) -> 
 
 async def _give_up(db: Database, waiting: WaitingImport) -> None:
     """Fail an import whose next batch would fail again and again."""
-    log.exception("imports.batch_failed", import_id=str(waiting.id), workspace_id=str(waiting.workspace_id))
     async with db.transaction() as conn:
         held = await _held(conn, waiting)
         if held is not None:

@@ -119,7 +119,7 @@ def _folder(settings: Settings) -> Generator[Check]:
     folder = settings.data_dir
     if not folder.exists():
         where = _nearest(folder)
-        may = os.access(where, os.W_OK)
+        may = where.is_dir() and os.access(where, os.W_OK | os.X_OK)
         text = (
             f"{folder} will be made at the first start."
             if may
@@ -145,8 +145,12 @@ def _database(settings: Settings) -> Iterable[Check]:
     try:
         with installation.database(settings) as server:
             return asyncio.run(_look(settings, server.url))
-    except (*REFUSALS, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return [Check("database", str(error) or type(error).__name__, is_problem=True)]
+    except REFUSALS as error:
+        return [Check("database", str(error), is_problem=True)]
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        ours = f"See {settings.data_dir / 'postgres.log'}."
+        what_to_do = "Start it, or correct IGLAYERS_DATABASE_URL." if settings.database_url else ours
+        return [Check("database", f"{error or type(error).__name__}. {what_to_do}", is_problem=True)]
 
 
 async def _look(settings: Settings, url: str) -> list[Check]:

@@ -66,6 +66,9 @@ def api(
 def worker(given: Given, *, supervised: Supervised = False) -> None:
     """A worker alone: sends what is due and reads what came in. Any number may run."""
     settings = given.settings()
+    if not supervised and "IGLAYERS_HOST" not in os.environ:
+        # It listens nowhere and may stand on another machine than the API: its loopback is not for webhooks.
+        settings = msgspec.structs.replace(settings, host="")
     pool_size = settings.worker_slots + WORKER_EXTRA_POOL
     _run(settings, _work, name="worker", pool_size=pool_size, supervised=supervised, by_keys=True)
 

@@ -32,8 +32,9 @@ MAX_HEADERS = 100
 MAX_URL_LENGTH = 2_048
 # Node closes an idle connection after 5 s; one that is closed while a request goes out fails for nothing.
 KEEPALIVE_S = 4.0
-# Of the deadline, for look-up, connection and TLS.
-CONNECT_SHARE = 2 / 3
+# Of the deadline, for the look-up, and for the connection with TLS.
+LOOKUP_SHARE = 1 / 3
+CONNECT_SHARE = 1 / 2
 LOOKUP_THREADS = 64
 # What speaks something else than HTTP, although its port is not among the first 1,024.
 CLOSED_PORTS = frozenset(
@@ -191,7 +192,7 @@ class Client:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._deadline_s: float = deadline_s
-        self._resolver: AbstractResolver = resolver or Resolver()
+        self._resolver: AbstractResolver = resolver or Resolver(deadline_s * LOOKUP_SHARE)
         connector = aiohttp.TCPConnector(
             limit=0,
             keepalive_timeout=KEEPALIVE_S,
@@ -204,8 +205,8 @@ class Client:
             response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             # One clock for all of a request runs in `post`. This one tells what never was connected from what stalled,
-            # so that an address behind a firewall looks like one where nothing listens.
-            timeout=aiohttp.ClientTimeout(total=None, connect=deadline_s * CONNECT_SHARE, sock_connect=None),
+            # so that an address behind a firewall looks like one where nothing listens; so does the resolver's.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=deadline_s * CONNECT_SHARE),
             auto_decompress=False,
             trust_env=False,
             max_line_size=MAX_HEADER_BYTES,
@@ -269,7 +270,8 @@ class Client:
 class Resolver(AbstractResolver):
     """Looks names up in threads of its own, one look-up a name at a time: a slow name server holds one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s: float = deadline_s
         self._threads: ThreadPoolExecutor = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="look-up")
         self._running: dict[tuple[str, int, int], asyncio.Future[list[Any]]] = {}
 
@@ -283,7 +285,10 @@ class Resolver(AbstractResolver):
             running = loop.run_in_executor(self._threads, _look_up, host, port, family)
             self._running[name] = running
             running.add_done_callback(lambda _: self._running.pop(name, None))
-        found = await asyncio.shield(running)
+        try:
+            found = await asyncio.wait_for(asyncio.shield(running), self._deadline_s)
+        except TimeoutError:
+            raise OSError(f"no name server answered within {self._deadline_s:g} s") from None
         return [
             ResolveResult(
                 hostname=host, host=address[0], port=address[1], family=kind, proto=protocol,

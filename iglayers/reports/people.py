@@ -17,6 +17,7 @@ from iglayers.reports import queries_people
 from iglayers.reports.model_people import MOST_SHOWN, Person
 from iglayers.senders import queries_inbound
 from iglayers.senders.transports.sandbox import queries as sandbox_queries
+from iglayers.targets import queries_imports
 from iglayers.targets import queries_lifecycle as target_queries
 
 
@@ -63,6 +64,8 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
         raise Conflict("A message to this person is on its way.", remedy="Try again in a minute.")
     if await target_queries.count_known(conn, workspace_id, ids):
         raise Conflict("An upload brings this person in just now.", remedy="Try again in a few seconds.")
+    if await queries_imports.count_unended(conn, workspace_id):
+        raise Conflict("An import that is not at its end may hold this person.", remedy="Try again when it has ended.")
     await contacts.suppress_contact(
         conn, workspace_id=workspace_id, contact_id=contact_id, reason="", source="erasure", now=now
     )
@@ -71,6 +74,7 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     await reply_queries.erase(conn, workspace_id, ids)
     await queries_inbound.erase(conn, workspace_id, ids)
     await event_queries.erase(conn, workspace_id, ids)
+    await queries_imports.erase_rejects(conn, workspace_id, ids)
     await account_queries.erase_audit(conn, workspace_id, ids)
     names = [each.username for each in handles if each.username is not None]
     await sandbox_queries.erase(conn, workspace_id, names)

@@ -7,7 +7,7 @@ from iglayers.core.ids import CampaignId, ClientId, ContactId, ImportId, Workspa
 from iglayers.targets.model_imports import Import, ImportJob, ImportState, Reject, WaitingImport
 
 
-async def insert(
+async def insert(  # noqa: PLR0913 the columns of a new row
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, import_id: ImportId, *, dry_run: bool,
     actor: str, now: datetime,
 ) -> None:  # fmt: skip
@@ -69,7 +69,7 @@ async def count_unended(conn: Connection, workspace_id: WorkspaceId) -> int:
 
 
 async def waiting(conn: Connection, *, limit: int) -> list[WaitingImport]:
-    """Imports with rows to read, those with the fewest read first, so that a short file does not wait for a long one."""
+    """Imports with rows to read; those with the fewest read first: a short file does not wait for a long one."""
     return await rows(conn, WaitingImport, """
         SELECT id, workspace_id, campaign_id
         FROM imports
@@ -128,8 +128,8 @@ async def by_id(
     return await row(conn, Import, """
         SELECT i.id, i.campaign_id, i.state, i.dry_run, i.bytes_total, i.bytes_read, i.rows_read, i.accepted,
                i.rows_read - i.accepted AS rejected, i.rejected_by_code,
-               (i.rows_read / greatest(0.001, extract(epoch FROM
-                   coalesce(i.ended_at, clock_timestamp()) - i.started_at)))::integer AS rows_per_second,
+               CASE WHEN i.started_at IS NOT NULL THEN (i.rows_read / greatest(0.001, extract(epoch FROM
+                   coalesce(i.ended_at, clock_timestamp()) - i.started_at)))::integer END AS rows_per_second,
                i.reason, i.created_at, i.started_at, i.ended_at
         FROM imports i
         JOIN campaigns c ON c.workspace_id = $1 AND c.id = i.campaign_id
@@ -144,8 +144,8 @@ async def page(
     return await rows(conn, Import, """
         SELECT id, campaign_id, state, dry_run, bytes_total, bytes_read, rows_read, accepted,
                rows_read - accepted AS rejected, rejected_by_code,
-               (rows_read / greatest(0.001, extract(epoch FROM
-                   coalesce(ended_at, clock_timestamp()) - started_at)))::integer AS rows_per_second,
+               CASE WHEN started_at IS NOT NULL THEN (rows_read / greatest(0.001, extract(epoch FROM
+                   coalesce(ended_at, clock_timestamp()) - started_at)))::integer END AS rows_per_second,
                reason, created_at, started_at, ended_at
         FROM imports
         WHERE workspace_id = $1 AND campaign_id = $2 AND state <> 'receiving' AND ($3::uuid IS NULL OR id < $3)

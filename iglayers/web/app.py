@@ -24,7 +24,7 @@ from iglayers.senders import api as senders
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
 from iglayers.templates import api as templates
-from iglayers.web import health, problems
+from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
 
 ROUTES = [
@@ -57,7 +57,11 @@ def create(services: Services) -> ASGIApp:
         yield
 
     litestar = Litestar(
-        route_handlers=[Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]), *health.ROUTES],
+        route_handlers=[
+            Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
+            *docs.ROUTES,
+            *health.ROUTES,
+        ],
         request_class=ApiRequest,
         exception_handlers=problems.HANDLERS,
         lifespan=[opened],

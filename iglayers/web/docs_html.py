@@ -13,8 +13,8 @@ class Html(str):
 
 
 def element(name: str, *inside: str, **attributes: str) -> Html:
-    """One element; `class_` and `for_` stand for attributes whose names are words of Python."""
-    shown = "".join(f' {key.rstrip("_")}="{html.escape(value)}"' for key, value in attributes.items())
+    """One element; `class_` and `aria_label` stand for attributes whose names Python does not take."""
+    shown = "".join(f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items())
     return Html(f"<{name}{shown}>{joined(*inside)}</{name}>")
 
 

@@ -29,27 +29,26 @@ def _curl(operation: Operation) -> str:
 
 
 def _python(operation: Operation) -> str:
-    headers = {"Authorization": "Bearer {key}"} if operation.scope is not None else {}
+    names, headers = ['url = os.environ["IGLAYERS_URL"]'], list[str]()
+    if operation.scope is not None:
+        names.append('key = os.environ["IGLAYERS_API_KEY"]')
+        headers.append('"Authorization": f"Bearer {key}"')
     if media := _media(operation):
-        headers["Content-Type"] = media
-    shown = ", ".join(f'{"f" if "{" in text else ""}"{text}"'.join((f'"{name}": ', "")) for name, text in headers.items())
-    arguments = [f'f"{{url}}{path_example(operation)}"', f'method="{operation.method}"']
+        headers.append(f'"Content-Type": "{media}"')
+    arguments = [f'url + "{path_example(operation)}"', f'method="{operation.method}"']
     if headers:
-        arguments.append(f"headers={{{shown}}}")
+        arguments.append(f"headers={{{', '.join(headers)}}}")
     if operation.body:
-        arguments.append(f"data=json.dumps({_literal(operation.example)}).encode()")
+        arguments.append(f"data=json.dumps({_indented(_literal(operation.example), by=4)}).encode()")
     elif operation.csv:
         arguments.append(f"data={operation.csv!r}.encode()")
-    parts = ",\n    ".join(arguments)
-    named = ['url = os.environ["IGLAYERS_URL"]']
-    if operation.scope is not None:
-        named.append('key = os.environ["IGLAYERS_API_KEY"]')
     answer = "json.load(answer)" if operation.answer is not None else "answer.read().decode()"
-    imports = ["import json"] if "json." in parts + answer else []
-    return "\n".join([
-        *imports, "import os", "from urllib.request import Request, urlopen", "", *named,
-        f"request = Request(\n    {parts},\n)", "with urlopen(request) as answer:", f"    print({answer})",
-    ])  # fmt: skip
+    lines = [
+        "import os", "from urllib.request import Request, urlopen", "", *names,
+        "request = Request(\n    " + ",\n    ".join(arguments) + ",\n)",
+        "with urlopen(request) as answer:", f"    print({answer})",
+    ]  # fmt: skip
+    return "\n".join(["import json"] * (operation.answer is not None or operation.body is not None) + lines)
 
 
 def _node(operation: Operation) -> str:
@@ -86,7 +85,7 @@ def _body(operation: Operation) -> str:
 
 
 def _literal(tree: object) -> str:
-    return _indented(pformat(tree, sort_dicts=False, width=96), by=4)
+    return pformat(tree, sort_dicts=False, width=96)
 
 
 def _indented(text: str, *, by: int = 2) -> str:

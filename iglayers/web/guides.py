@@ -32,6 +32,4 @@ def guide(name: str) -> str:
 @cache
 def codes() -> dict[str, Code]:
     """Every code that a call can be answered with, in the order of docs/errors.md."""
-    return {
-        name: Code(name, int(status), when, remedy) for name, status, when, remedy in _ROW.findall(guide("errors"))
-    }
+    return {name: Code(name, int(status), when, remedy) for name, status, when, remedy in _ROW.findall(guide("errors"))}

@@ -10,13 +10,13 @@ from tests.cli.conftest import Run
 async def test_key_is_printed_alone_and_kept_only_as_a_hash(run: Run, url: str) -> None:
     done = run("keys", "create", "--name", "Agent", "--mode", "test", "--scopes", "read,write", "--scopes", "send")
     key = done.stdout.removesuffix("\n")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert key.startswith("sk_test_")
     assert is_api_key(key)
     kept = await fetch(url, "SELECT name, scopes, key_hash FROM api_keys")
     assert [(each["name"], sorted(each["scopes"])) for each in kept] == [("Agent", ["read", "send", "write"])]
     assert key.encode() not in kept[0]["key_hash"]
-    audited = await fetch(url, "SELECT actor FROM audit_log WHERE action = 'key.created'")
+    audited = await fetch(url, "SELECT actor FROM audit_log WHERE action = 'api_key.created'")
     assert [each["actor"] for each in audited] == ["command line"]
 
 
@@ -39,7 +39,7 @@ def test_key_of_a_live_workspace_is_the_default(run: Run) -> None:
 )
 def test_key_that_cannot_be_is_refused_by_option(run: Run, words: list[str], status: int, told: str) -> None:
     done = run("keys", "create", *words)
-    assert (done.returncode, done.stdout) == (status, "")
+    assert (done.exit_code, done.stdout) == (status, "")
     assert told in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
 
@@ -47,7 +47,7 @@ def test_key_that_cannot_be_is_refused_by_option(run: Run, words: list[str], sta
 async def test_sender_is_added_where_its_transport_belongs(run: Run, url: str) -> None:
     sandbox = run("senders", "add", "--username", "@Acme.Outreach", "--transport", "sandbox", "--daily-limit", "7")
     assisted = run("senders", "add", "--username", "acme.people", "--transport", "assisted")
-    assert (sandbox.returncode, assisted.returncode) == (0, 0), sandbox.stderr + assisted.stderr
+    assert (sandbox.exit_code, assisted.exit_code) == (0, 0), sandbox.stderr + assisted.stderr
     found = await fetch(
         url,
         """
@@ -56,10 +56,10 @@ async def test_sender_is_added_where_its_transport_belongs(run: Run, url: str) -
         ORDER BY username
     """,
     )
-    assert [tuple(each) for each in found][0] == ("acme.outreach", "test", 7)
+    assert tuple(found[0]) == ("acme.outreach", "test", 7)
     assert [each["mode"] for each in found] == ["test", "live"]
     again = run("senders", "add", "--username", "acme.outreach", "--transport", "sandbox")
-    assert again.returncode == 1
+    assert again.exit_code == 1
     assert f"is the sender {sandbox.stdout.strip()}" in again.stderr
 
 
@@ -75,7 +75,7 @@ async def test_sender_is_added_where_its_transport_belongs(run: Run, url: str) -
 )
 def test_sender_that_cannot_be_is_refused(run: Run, words: list[str], told: str) -> None:
     done = run("senders", "add", "--username", "acme", *words)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
 

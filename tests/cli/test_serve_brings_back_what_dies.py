@@ -1,4 +1,4 @@
-"""While `serve` runs, whatever it started comes back."""
+"""While `serve` runs, whatever it started comes back, and other commands leave it alone."""
 
 import os
 import signal
@@ -8,14 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import Server, is_alive, wait_for
+from tests.cli.processes import Server, command, is_alive, wait_for
 
 
 @pytest.fixture(scope="module")
 def running(data_dir: Path) -> Iterator[Server]:
-    server = Server(data_dir)
-    yield server.start()
+    server = Server(data_dir).start()
+    yield server
     server.end()
+
+
+def test_other_commands_use_the_database_and_stop_nothing(running: Server) -> None:
+    before = running.children()
+    done = command("dispatch", "status", data_dir=str(running.data_dir))
+    assert (done.stdout, done.stderr, done.returncode) == ("running\n", "", 0)
+    assert (running.ready(), running.children()) == (200, before)
 
 
 @pytest.mark.parametrize("name", ["api", "worker 1"])
@@ -31,6 +38,8 @@ def test_killed_child_is_started_again(running: Server, name: str) -> None:
 
 
 def test_killed_database_is_started_again_and_nothing_else_is(running: Server) -> None:
+    # A worker that is still starting would start the database itself.
+    wait_for(lambda: [line["event"] for line in running.log()].count("worker.started") >= workers_begun(running))
     before, postmaster, begun = running.children(), running.postmaster(), len(running.log())
     os.kill(postmaster, signal.SIGKILL)
     answers = [running.ready()]
@@ -46,3 +55,7 @@ def test_killed_database_is_started_again_and_nothing_else_is(running: Server) -
     assert told.index("database.died") < told.index("database.started_again")
     # Every loop of the worker noticed, many times; one line of each kind is enough.
     assert len(told) < 15
+
+
+def workers_begun(server: Server) -> int:
+    return [line.get("child") for line in server.log() if line["event"] == "child.started"].count("worker 1")

@@ -75,13 +75,6 @@ def test_two_servers_share_one_folder_and_the_last_one_stops_the_database(server
     assert not is_alive(postmaster)
 
 
-def test_other_commands_use_the_database_while_it_serves_and_stop_nothing(server: Server) -> None:
-    server.start()
-    done = command("dispatch", "status", data_dir=str(server.data_dir))
-    assert (done.stdout, done.stderr, done.returncode) == ("running\n", "", 0)
-    assert server.ready() == 200
-
-
 @pytest.mark.parametrize("part", ["serve", "api"])
 def test_taken_port_is_one_clear_line_and_starts_nothing(place: Path, taken: int, part: str) -> None:
     folder = place / f"unused-{part}"

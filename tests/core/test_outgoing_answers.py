@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from iglayers.core.db import Database
-from iglayers.core.outgoing import MAX_READ_BYTES, Client, Failure, Guard, Resolver
+from iglayers.core.outgoing import MAX_READ_BYTES, Client, Failure, Guard
 from tests.events.receiving import receiving
 
 DEADLINE_S = 0.5
@@ -159,7 +159,7 @@ async def test_a_look_up_that_hangs_holds_one_thread_and_no_other_name(monkeypat
         return real("127.0.0.1", *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("iglayers.core.outgoing.socket.getaddrinfo", look_up)
-    async with receiving() as receiver, Client(LOOPBACK, deadline_s=DEADLINE_S, resolver=Resolver()) as client:
+    async with receiving() as receiver, Client(LOOPBACK, deadline_s=DEADLINE_S) as client:
         hanging = [asyncio.create_task(client.post("http://hanging.example/", b"", headers={})) for _ in range(100)]
         await asyncio.sleep(0)
         answer = await client.post(receiver.url.replace("127.0.0.1", "quick.example"), b"", headers={})

@@ -44,6 +44,11 @@ class Process:
         assert self._process is not None
         self._process.wait()
 
+    def must_run(self) -> None:
+        """Fails with the end of the log if it has ended by itself."""
+        if self._process is not None and (status := self._process.poll()) is not None:
+            raise AssertionError(f"a worker ended with {status}: {self.log.read_text()[-1_000:]}")
+
     async def end(self, *, within_s: float) -> int:
         """Ask it to stop; its exit status."""
         self.signal(signal.SIGTERM)

@@ -21,8 +21,10 @@ async def campaign(world: World, people: int) -> None:
     await world.campaign([f"sandbox.silent.{n}" for n in range(people)])
 
 
-async def sent_more(world: World, than: int) -> None:
+async def sent_more(world: World, than: int, *machines: Process) -> None:
     async def reached() -> bool:
+        for each in machines:
+            each.must_run()
         return await begun(world) > than or await is_over(world)
 
     try:
@@ -42,7 +44,7 @@ async def test_ten_kills_in_one_campaign(count: int, world: World, database_url:
     await campaign(world, people)
     with workers(database_url, tmp_path, count) as machines:
         for kill in range(KILLS):
-            await sent_more(world, await begun(world) + chance.randrange(5, 25))
+            await sent_more(world, await begun(world) + chance.randrange(5, 25), *machines)
             machine = machines[kill % count]
             machine.kill()
             await end_leases(world)
@@ -63,9 +65,9 @@ async def test_a_worker_that_was_frozen_for_longer_than_its_lease(
         for _ in range(4):
             frozen.signal(signal.SIGSTOP)
             await end_leases(world)
-            await sent_more(world, await begun(world) + 10)
+            await sent_more(world, await begun(world) + 10, frozen, other)
             frozen.signal(signal.SIGCONT)
-            await sent_more(world, await begun(world) + 10)
+            await sent_more(world, await begun(world) + 10, frozen, other)
         await until(lambda: is_over(world), within_s=60)
         for each in (frozen, other):
             assert await each.end(within_s=10) == 0
@@ -77,7 +79,7 @@ async def test_a_worker_that_is_stopped_leaves_nothing_unknown(world: World, dat
     await campaign(world, people)
     with workers(database_url, tmp_path, 1) as [machine]:
         for _ in range(3):
-            await sent_more(world, await begun(world) + 20)
+            await sent_more(world, await begun(world) + 20, machine)
             assert await machine.end(within_s=10) == 0
             assert await world.value("SELECT count(*) FROM messages WHERE state IN ('sending', 'unknown')") == 0
             machine.start()
@@ -95,7 +97,7 @@ async def test_unknowns_of_a_killed_worker_are_settled_by_echoes(
     try:
         machine.start()
         for _ in range(3):
-            await sent_more(world, await begun(world) + 15)
+            await sent_more(world, await begun(world) + 15, machine)
             machine.kill()
             await end_leases(world)
             machine.start()

@@ -113,7 +113,7 @@ async def _worker(url: str, folder: Path) -> AsyncGenerator[None]:
     settings = {
         "IGLAYERS_DATABASE_URL": url, "IGLAYERS_DATA_DIR": str(folder), "IGLAYERS_SECRET_KEY": SECRET_KEY.hex(),
         "IGLAYERS_WEBHOOK_DEADLINE_S": "1", "IGLAYERS_WEBHOOK_RETRIES_S": "0,0,0,0,1,1,1,1,1,1,1,1",
-        "IGLAYERS_WORKER_SLOTS": "1",
+        "IGLAYERS_WORKER_SLOTS": "1", "IGLAYERS_HOST": "127.0.0.1",
     }  # fmt: skip
     with (folder.with_suffix(".log")).open("w") as log:
         process = await asyncio.create_subprocess_exec(

@@ -36,24 +36,24 @@ async def begun(world: World) -> int:
     return await world.value("SELECT count(*) FROM messages WHERE state <> 'not_sent'")
 
 
-@pytest.mark.usefixtures("workers")
-async def test_the_month_is_used_up_exactly(world: World) -> None:
+async def test_the_month_is_used_up_exactly(world: World, tmp_path: Path) -> None:
     await world.set_workspace(monthly_limit=17)
     for n in range(4):
         await world.sender(f"sender{n}")
     made = [await world.campaign(people(f"c{n}", 10)) for n in range(4)]
+    await world.speed(FAST)
+    async with working(world.services, tmp_path, workers=3):
+        blocked = "SELECT count(*) = 4 FROM campaigns WHERE blocked_reason = 'usage_limit_exceeded'"
+        await until(lambda: world.value(blocked))
+        assert (await begun(world), len(await world.delivered()), await world.sent_this_month()) == (17, 17, 17)
 
-    blocked = "SELECT count(*) = 4 FROM campaigns WHERE blocked_reason = 'usage_limit_exceeded'"
-    await until(lambda: world.value(blocked))
-    assert (await begun(world), len(await world.delivered()), await world.sent_this_month()) == (17, 17, 17)
+        await world.set_workspace(monthly_limit=23)
+        await until(lambda: world.value(f"SELECT sum(sent) = 23 AND ({blocked}) FROM usage_months"))
+        assert (await begun(world), len(await world.delivered())) == (23, 23)
 
-    await world.set_workspace(monthly_limit=23)
-    await until(lambda: world.value(f"SELECT sum(sent) = 23 AND ({blocked}) FROM usage_months"))
-    assert (await begun(world), len(await world.delivered())) == (23, 23)
-
-    await world.set_workspace(monthly_limit=None)
-    for each in made:
-        await until(lambda each=each: ended(world, each.id.uuid))
+        await world.set_workspace(monthly_limit=None)
+        for each in made:
+            await until(lambda each=each: ended(world, each.id.uuid))
     assert len(await world.delivered()) == len(set(await world.delivered())) == 40
 
 

@@ -114,6 +114,7 @@ class Owner:
     async def let_everything_go(self) -> None:
         """Lift every limit, resume whatever was stopped: nothing but the engine is left to hold anybody up."""
         everything = Limits(None, None)
+        earliest = self.world.caller.now
         for client in self.clients:
             client_id = ClientId.parse(client)
             await self.world.limit_client(client_id, hourly_limit=None, daily_limit=None)
@@ -125,9 +126,8 @@ class Owner:
         for sender in self.senders:
             await self._change_sender(sender, 1_000, 10_000, ramp=False, min_gap_seconds=0)
             await self.world.resume_sender(sender)
-        now = self.world.caller.now
         for changes in self.rules.values():
-            changes.append(Change(now, now, Pace()))
+            changes.append(Change(earliest, self.world.caller.now, Pace()))
 
     async def everybody_has_an_end(self) -> bool:
         """Whether all campaigns are over. Accounts that were stopped meanwhile are resumed, as their owner would."""

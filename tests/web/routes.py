@@ -98,7 +98,7 @@ _REPLY: dict[str, Any] = {
 }  # fmt: skip
 
 # Its body is no JSON.
-CSV_ONLY = ("POST /suppressions/import",)
+CSV_ONLY = ("POST /suppressions/import", "POST /campaigns/{id}/imports")
 # Route -> bodies that it takes, with every field that it knows.
 BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /api-keys": one(name="App", scopes=["read", "write"], clientId="<clients>", expiresAt="2030-01-01T00:00:00Z"),
@@ -144,6 +144,8 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /campaigns/{id}/cancel": no_fields,
     "POST /campaigns/{id}/targets": one(targets=[_PERSON]),
     "DELETE /campaigns/{id}/targets/{tgt}": no_fields,
+    "POST /campaigns/{id}/imports": no_fields,
+    "POST /imports/{id}/cancel": no_fields,
     "POST /messages/{id}/resolve": one(outcome="sent", reason="Seen in the app", requeue=False),
     "POST /replies": lambda world: [
         filled(_REPLY | {"senderUsername": "acme.official"}, world),

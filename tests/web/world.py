@@ -56,6 +56,8 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
     uploaded = await made(f"/campaigns/{campaign}/targets", targets=[{"instagramUsername": f"{name}.fan"}])
     target = uploaded["results"][0]["id"]
     await write_to(database, target, state="unknown", reply="Hello")
+    file = {"data": b"instagramUsername\nsome.body\n", "content_type": "text/csv"}
+    imported = (await api.post(f"/campaigns/{campaign}/imports", **file)).body["id"]
     async with database.connection() as conn:
         target_id = TargetId.parse(target).uuid
         message = await conn.fetchval("SELECT id FROM messages WHERE target_id = $1", target_id)
@@ -76,7 +78,7 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
         "api-keys": key["id"], "targets": target, "messages": str(MessageId(message)), "replies": str(ReplyId(reply)),
         "events": event, "suppressions": "jane.doe", "contacts": "jane.doe", "webhooks": endpoint,
         "replays": replay["id"],
-        "deliveries": await _delivery(database, endpoint, event), "yesterday": yesterday,
+        "deliveries": await _delivery(database, endpoint, event), "yesterday": yesterday, "imports": imported,
     })  # fmt: skip
 
 

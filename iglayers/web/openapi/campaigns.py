@@ -51,8 +51,9 @@ CAMPAIGNS = Section(
         create(
             "/campaigns", "create_campaign", "Create a campaign", Campaign, body=NewCampaign,
             example={
-                "clientId": id_of(ClientId), "name": "Creator Outreach May 2026", "messageTemplateId": id_of(TemplateId),
-                "dailyLimit": 50, "hourlyLimit": 8, "metadata": {"source": "agent_workflow"},
+                "clientId": id_of(ClientId), "name": "Creator Outreach May 2026",
+                "messageTemplateId": id_of(TemplateId), "dailyLimit": 50, "hourlyLimit": 8,
+                "metadata": {"source": "agent_workflow"},
             },
             codes=("client_not_found", "template_not_found", "sender_not_found", "invalid_state"),
             note="A draft. Creating never sends.",
@@ -116,7 +117,7 @@ CAMPAIGNS = Section(
                 LIMIT, cursor("tgt"),
             ),
             files={"text/csv": _RESULT, "application/x-ndjson": '{"targetId": "tgt_0198…", "status": "sent"}\n'},
-            note="A file that ends early was cut off: it comes without the last chunk, and the client reports an error.",
+            note="A file that was cut off comes without the last chunk, which a client reports as an error.",
         ),
     ],
 )  # fmt: skip

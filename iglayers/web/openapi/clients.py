@@ -15,7 +15,7 @@ CLIENTS = Section(
         create(
             "/clients", "create_client", "Create a client", Client, body=NewClient,
             example={"name": "Acme Brand", "externalId": "acme_001"}, codes=("conflict",),
-            note="A repeated `externalId` is answered `conflict`, with the id of the client that has it in `existingId`.",
+            note="A repeated `externalId` is a `conflict`; `existingId` names the client that has it.",
         ),
         pages(
             "/clients", "list_clients", "List clients", Client, of="cl",

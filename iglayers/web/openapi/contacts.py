@@ -10,7 +10,10 @@ from iglayers.reports.model_people import Person
 from iglayers.web.openapi.operation import FORMAT_NOTE, Query, Section, create, ids, one_of, pages, read, remove
 
 _CLIENT = Query("clientId", ids("cl"), "For this client; without it for the whole workspace.")
-_CSV = "instagramUsername,clientId,reason,source,expiresAt,createdAt\r\njane.doe,,asked,manual,,2026-05-04T09:30:00.000Z\r\n"
+_CSV = (
+    "instagramUsername,clientId,reason,source,expiresAt,createdAt\r\n"
+    "jane.doe,,asked us by mail,manual,,2026-05-04T09:30:00.000Z\r\n"
+)
 
 
 class RefusedRow(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -71,7 +74,7 @@ SUPPRESSIONS = Section(
         ),
         create(
             "/suppressions/import", "import_suppressions", "Suppress everybody in a file", SuppressedList,
-            takes="text/csv", csv="instagramUsername,reason\njane.doe,asked us by mail\n", query=(_CLIENT,),
+            csv="instagramUsername,reason\njane.doe,asked us by mail\n", query=(_CLIENT,),
             codes=("client_not_found", "missing_required_field"),
             note="CSV with the column `instagramUsername`, maybe `reason` and `expiresAt`; up to 10 MiB.",
         ),

@@ -2,7 +2,7 @@
 
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -13,7 +13,7 @@ from iglayers.core.wire import json_bytes
 from iglayers.events.actions_deliveries import TEST
 from iglayers.events.model import Event
 from iglayers.web.guides import codes
-from iglayers.web.openapi import accounts, campaigns, clients, contacts, health, messages, senders, webhooks
+from iglayers.web.openapi import accounts, campaigns, clients, contacts, health, imports, messages, senders, webhooks
 from iglayers.web.openapi.events import TOLD, Told, WebhookData
 from iglayers.web.openapi.examples import example, id_of
 from iglayers.web.openapi.operation import Operation, Query, Schema, Section
@@ -21,9 +21,9 @@ from iglayers.web.openapi.schemas import REFS, schemas
 
 PREFIX = "/api/v1"
 SECTIONS: list[Section] = [
-    clients.CLIENTS, clients.TEMPLATES, campaigns.CAMPAIGNS, campaigns.TARGETS, messages.MESSAGES, messages.REPLIES,
-    senders.SENDERS, contacts.SUPPRESSIONS, contacts.CONTACTS, webhooks.WEBHOOKS, webhooks.EVENTS, campaigns.USAGE,
-    accounts.ACCOUNT, accounts.KEYS, health.SERVER,
+    clients.CLIENTS, clients.TEMPLATES, campaigns.CAMPAIGNS, campaigns.TARGETS, imports.IMPORTS,
+    messages.MESSAGES, messages.REPLIES, senders.SENDERS, contacts.SUPPRESSIONS, contacts.CONTACTS,
+    webhooks.WEBHOOKS, webhooks.EVENTS, campaigns.USAGE, accounts.ACCOUNT, accounts.KEYS, health.SERVER,
 ]  # fmt: skip
 _ABOUT = """\
 Campaigns, limits, results and signed webhooks for Instagram creator outreach, self-hosted.
@@ -40,6 +40,7 @@ _COLLECTIONS: dict[str, tuple[type[Id] | None, str]] = {
     "contacts": (None, "not_found"),
     "deliveries": (id_kinds.DeliveryId, "not_found"),
     "events": (EventId, "not_found"),
+    "imports": (id_kinds.ImportId, "not_found"),
     "message-templates": (id_kinds.TemplateId, "template_not_found"),
     "messages": (id_kinds.MessageId, "not_found"),
     "replays": (id_kinds.ReplayId, "not_found"),
@@ -120,16 +121,16 @@ def path_example(operation: Operation) -> str:
 
 
 def each_of(kinds: Any) -> tuple[Any, ...]:  # noqa: ANN401 a struct, several, or none
-    return () if kinds is None else kinds if isinstance(kinds, tuple) else (kinds,)
+    if isinstance(kinds, tuple):
+        return cast("tuple[Any, ...]", kinds)
+    return () if kinds is None else (kinds,)
 
 
 class _Document:
     def __init__(self) -> None:
         told = [each.data for each in TOLD.values()]
         kinds = {
-            kind: None
-            for operation in operations()
-            for kind in (*each_of(operation.body), *each_of(operation.answer))
+            kind: None for operation in operations() for kind in (*each_of(operation.body), *each_of(operation.answer))
         }
         self._kinds: list[Any] = [*kinds, *dict.fromkeys(told), WebhookData, Event, Envelope]
         self._schemas, self._components = schemas(self._kinds)
@@ -164,7 +165,7 @@ class _Document:
 
     def _operation(self, operation: Operation, section: Section) -> dict[str, Any]:
         shown: dict[str, Any] = {
-            "operationId": _camel(operation.name), "tags": [section.title], "summary": operation.summary,
+            "operationId": camel(operation.name), "tags": [section.title], "summary": operation.summary,
         }  # fmt: skip
         if operation.note:
             shown["description"] = operation.note
@@ -251,7 +252,7 @@ class _Document:
             body = {"type": "object", "properties": {"type": {"const": name}, "data": self._schema(told.data)}}
         return {
             "post": {
-                "operationId": _camel("on_" + name.replace(".", "_")), "tags": ["Events"], "summary": told.note,
+                "operationId": camel("on_" + name.replace(".", "_")), "tags": ["Events"], "summary": told.note,
                 "security": [],
                 "parameters": [_signed_header(each, note) for each, note in _SIGNED.items()],
                 "requestBody": {
@@ -298,7 +299,7 @@ def _refused_example(code: str, when: str) -> dict[str, Any]:
     return msgspec.to_builtins(Envelope(shown))
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(each.capitalize() for each in others)
 

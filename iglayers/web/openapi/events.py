@@ -9,11 +9,14 @@ from iglayers.core.ids import CampaignId, ClientId, MessageId, ReplyId, SenderId
 from iglayers.events.model import EventType
 from iglayers.events.model_webhooks import Endpoint
 from iglayers.senders.model import Sender
+from iglayers.targets.model_imports import Import
 
 
 class EventCampaign(msgspec.Struct, rename="camel", kw_only=True, omit_defaults=True):
-    """The campaign. `status` comes with events about the campaign itself, `metadata` with all but `target.queued`,
-    `pausedReason` with a pause that no person asked for.
+    """The campaign.
+
+    `status` comes with events about the campaign itself, `metadata` with all but `target.queued`, `pausedReason` with
+    a pause that no person asked for.
     """
 
     id: CampaignId
@@ -127,6 +130,21 @@ class WebhookData(msgspec.Struct):
     webhook: Endpoint
 
 
+class ImportData(msgspec.Struct, rename={"ended": "import"}):
+    campaign: EventCampaign
+    ended: Import
+
+
+class MonthUsed(msgspec.Struct):
+    month: str
+    sent: int
+    limit: int
+
+
+class UsageData(msgspec.Struct):
+    usage: MonthUsed
+
+
 class Told(msgspec.Struct, frozen=True):
     """What an event tells: a sentence, the struct of its data, and what in the example differs from the usual."""
 
@@ -177,6 +195,10 @@ TOLD: dict[EventType, Told] = {
         "A person asked not to be written to, and is suppressed in the whole workspace.", OptedOutData,
         {"reply": {"text": "Please stop", "optedOut": True}},
     ),
+    EventType.IMPORT_COMPLETED: Told(
+        "An import has ended; `state` says how.", ImportData, {"import": {"state": "completed"}}
+    ),
+    EventType.USAGE_WARNING: Told("80 % of the month's messages are used, or all of them.", UsageData),
     EventType.WEBHOOK_DISABLED: Told(
         "An endpoint is called no more: it answered 410, failed for five days, or was disabled by a person.",
         WebhookData, {"webhook": {"state": "disabled", "disabledReason": "failing"}},

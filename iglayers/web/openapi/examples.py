@@ -22,7 +22,7 @@ def example(kind: Any) -> Any:  # noqa: ANN401 any type that msgspec knows, any 
     return _value(inspect.type_info(kind))
 
 
-def _value(kind: inspect.Type) -> Any:  # noqa: ANN401, PLR0911 one line a type
+def _value(kind: inspect.Type) -> Any:  # noqa: ANN401 one line a type
     match kind:
         case inspect.StructType():
             return _fields(kind)

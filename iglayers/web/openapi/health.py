@@ -30,7 +30,7 @@ SERVER = Section(
         ),
         read(
             "/metrics", "metrics", "Read the metrics", None, scope=None, codes=("invalid_api_key",),
-            files={"text/plain": "iglayers_messages_total{outcome=\"Sent\"} 31.0\n"},
+            files={"text/plain": 'iglayers_messages_total{outcome="Sent"} 31.0\n'},
             note="Prometheus text, for loopback; or for the token of `IGLAYERS_METRICS_TOKEN`, where that is set.",
         ),
     ],

@@ -33,7 +33,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[Query, ...] = ()
     codes: tuple[str, ...] = ()
     note: str = ""
-    takes: str = "application/json"
     csv: str = ""  # an example body in text/csv
     files: dict[str, str] = {}  # further media types of the answer, with an example each
     is_replayable: bool = True  # takes an Idempotency-Key, unless it only reads
@@ -80,10 +79,9 @@ def flag() -> Schema:
     return one_of("true", "false", default="false")
 
 
-def read(path: str, name: str, summary: str, answer: Any, **more: Any) -> Operation:  # noqa: ANN401 a struct or a union
-    return Operation(
-        method="GET", path=path, name=name, summary=summary, answer=answer, **{"scope": Scope.READ} | more
-    )
+def read(path: str, name: str, summary: str, answer: Any, **more: Any) -> Operation:  # noqa: ANN401 a struct or a tuple
+    more.setdefault("scope", Scope.READ)
+    return Operation(method="GET", path=path, name=name, summary=summary, answer=answer, **more)
 
 
 def pages(path: str, name: str, summary: str, item: Any, *, of: str, **more: Any) -> Operation:  # noqa: ANN401 the same
@@ -109,6 +107,5 @@ def remove(path: str, name: str, summary: str, answer: Any, **more: Any) -> Oper
 
 
 def _writing(method: str, path: str, name: str, summary: str, answer: Any, **more: Any) -> Operation:  # noqa: ANN401
-    return Operation(
-        method=method, path=path, name=name, summary=summary, answer=answer, **{"scope": Scope.WRITE} | more
-    )
+    more.setdefault("scope", Scope.WRITE)
+    return Operation(method=method, path=path, name=name, summary=summary, answer=answer, **more)

@@ -41,8 +41,9 @@ def schemas(kinds: list[Any]) -> tuple[list[Schema], dict[str, Schema]]:
     made, components = msgspec.json.schema_components(
         [*kinds, *structs], schema_hook=_special, ref_template=REFS + "{name}"
     )
-    made = cast("list[Schema]", list(made))
-    by_name = {each["$ref"].removeprefix(REFS): struct for each, struct in zip(made[len(kinds) :], structs, strict=True)}
+    by_name = {
+        each["$ref"].removeprefix(REFS): struct for each, struct in zip(made[len(kinds) :], structs, strict=True)
+    }
     for name, struct in by_name.items():
         _tell(components[name], struct)
     names = {name: _public_name(name, by_name.get(name)) for name in components}
@@ -51,7 +52,7 @@ def schemas(kinds: list[Any]) -> tuple[list[Schema], dict[str, Schema]]:
     return [_renamed(each, names) for each in made[: len(kinds)]], dict(sorted(renamed.items()))
 
 
-def _special(kind: type) -> Schema:
+def _special(kind: type[object]) -> Schema:
     if issubclass(kind, Id):
         return ids(kind.prefix)
     if issubclass(kind, Moment):
@@ -67,8 +68,10 @@ def _structs(kinds: list[Any]) -> list[type[msgspec.Struct]]:
         kind = waiting.pop()
         if not isinstance(kind, inspect.StructType):
             waiting += _inside(kind)
-        elif kind.cls not in found:
-            found.append(kind.cls)
+            continue
+        struct: type[msgspec.Struct] = kind.cls
+        if struct not in found:
+            found.append(struct)
             waiting += [each.type for each in kind.fields]
     return found
 

@@ -7,8 +7,8 @@ from iglayers.web.openapi.operation import Query, Section, act, change, create, 
 
 SENDERS = Section(
     "Senders",
-    "Instagram accounts that messages go out from, each with limits of its own. A challenge or a block stops an account "
-    "until a person resumes it.",
+    "Instagram accounts that messages go out from, each with limits of its own. A challenge or a block stops an "
+    "account until a person resumes it.",
     [
         create(
             "/senders", "add_sender", "Add a sender", SenderReport, body=NewSender,

@@ -1,11 +1,18 @@
 """Operations on webhook endpoints, deliveries and the feed of events."""
 
+from iglayers.core.paging import Page
 from iglayers.events.actions_deliveries import WantedReplay
 from iglayers.events.actions_endpoints import EndpointChange, NewEndpoint
 from iglayers.events.api_endpoints import Rotation
 from iglayers.events.model import Event, EventType
-from iglayers.events.model_webhooks import Delivery, DeliveryState, DeliveryWithLog, Endpoint, EndpointWithSecret, Replay
-from iglayers.core.paging import Page
+from iglayers.events.model_webhooks import (
+    Delivery,
+    DeliveryState,
+    DeliveryWithLog,
+    Endpoint,
+    EndpointWithSecret,
+    Replay,
+)
 from iglayers.web.openapi.operation import (
     LIMIT,
     Query,

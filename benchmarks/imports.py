@@ -1,0 +1,199 @@
+"""Whether an import of a million rows holds its speed and its memory.
+
+    .venv/bin/python benchmarks/imports.py [--rows 1000000] [--seed 1]
+
+The file is sent to `iglayers api` and worked off by one `iglayers worker`, while the import is asked how far it is.
+Exit code 1 if the last tenth of the rows was read at less than 0.8 of the first tenth's speed, or if either process
+took 300 MiB or more.
+"""
+
+import argparse
+import asyncio
+import http.client
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from machine import Bench, describe, opened
+
+from iglayers.accounts import actions as accounts
+from iglayers.campaigns import actions as campaigns
+from iglayers.clients import actions as clients
+from iglayers.templates import actions as templates
+
+WANTED_RATIO = 0.8
+MOST_MIB = 300
+POLL_S = 0.2
+CATEGORIES = ("fitness", "food", "travel", "fashion", "gaming", "music")
+
+Progress = list[tuple[float, int]]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    return asyncio.run(_measure(asked))
+
+
+async def _measure(asked: argparse.Namespace) -> int:
+    async with opened(sandbox_speed=1) as bench:
+        await describe(bench)
+        key, campaign_id = await _campaign(bench)
+        with tempfile.TemporaryFile() as file, _process(bench, "api") as (api, port):
+            _write(file, rows=asked.rows, seed=asked.seed)
+            print(f"file          {asked.rows:,} rows, {file.tell() / (1 << 20):.0f} MiB, seed {asked.seed}")
+            caller = _Caller(port, key)
+            started = time.perf_counter()
+            import_id = caller.send(f"/campaigns/{campaign_id}/imports", file)["id"]
+            print(f"sending       {time.perf_counter() - started:.1f} s, api at most {_most_mib(api):.0f} MiB")
+            with _process(bench, "worker") as (worker, _):
+                progress, ended = await asyncio.to_thread(_follow, caller, import_id)
+                memory = max(_most_mib(api), _most_mib(worker))
+        return _verdict(progress, ended, rows=asked.rows, memory=memory)
+
+
+def _verdict(progress: Progress, ended: dict[str, Any], *, rows: int, memory: float) -> int:
+    if (ended["state"], ended["accepted"]) != ("completed", rows):
+        raise SystemExit(f"the import did not take all rows: {ended}")
+    speeds = [
+        rows / 10 / (_moment(progress, rows * (tenth + 1) // 10) - _moment(progress, rows * tenth // 10))
+        for tenth in range(10)
+    ]
+    print("tenths        " + " ".join(f"{speed:,.0f}" for speed in speeds) + " rows/s")
+    ratio = speeds[-1] / speeds[0]
+    print(
+        f"whole         {ended['rowsPerSecond']:,} rows/s   last tenth to first {ratio:.2f}   memory {memory:.0f} MiB"
+    )
+    print(f"wanted        {WANTED_RATIO} and below {MOST_MIB} MiB")
+    return 0 if ratio >= WANTED_RATIO and memory < MOST_MIB else 1
+
+
+def _moment(progress: Progress, rows: int) -> float:
+    """When so many rows were read, on a straight line between the looks before and after."""
+    after = next(index for index, (_, read) in enumerate(progress) if read >= rows and index)
+    (t0, r0), (t1, r1) = progress[after - 1], progress[after]
+    return t1 if r1 == r0 else t0 + (t1 - t0) * (rows - r0) / (r1 - r0)
+
+
+def _write(file: IO[bytes], *, rows: int, seed: int) -> None:
+    chance = random.Random(seed)
+    file.write(b"instagramUsername,fullName,firstName,category,followerCount,city\r\n")
+    for number in range(rows):
+        name = f"{chance.choice(CATEGORIES)}.{chance.randrange(16**6):06x}_{number}"
+        line = f'{name},"Creator, Number {number}",Creator{number % 997},{chance.choice(CATEGORIES)},{number},Oslo\r\n'
+        file.write(line.encode())
+
+
+class _Caller:
+    def __init__(self, port: int, key: str) -> None:
+        self._port: int = port
+        self._key: str = key
+
+    def send(self, path: str, file: IO[bytes]) -> dict[str, Any]:
+        size = file.tell()
+        file.seek(0)
+        return self._call("POST", path, file, {"Content-Type": "text/csv", "Content-Length": str(size)}, wanted=201)
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._call("GET", path, None, {}, wanted=200)
+
+    def _call(
+        self, method: str, path: str, body: IO[bytes] | None, headers: dict[str, str], *, wanted: int
+    ) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
+        try:
+            authorization = {"Authorization": f"Bearer {self._key}"}
+            connection.request(method, f"/api/v1{path}", body, headers | authorization)
+            answer = connection.getresponse()
+            data = answer.read()
+        finally:
+            connection.close()
+        if answer.status != wanted:
+            raise SystemExit(f"{answer.status} {data[:500]!r}")
+        return json.loads(data)
+
+
+def _follow(caller: _Caller, import_id: str) -> tuple[Progress, dict[str, Any]]:
+    progress: Progress = []
+    while True:
+        shown = caller.get(f"/imports/{import_id}")
+        if shown["startedAt"] is None:
+            progress.clear()
+        progress.append((time.perf_counter(), shown["rowsRead"]))
+        if shown["endedAt"] is not None:
+            return progress, shown
+        time.sleep(POLL_S)
+
+
+def _most_mib(process: subprocess.Popen[bytes]) -> float:
+    """The most memory that the process ever held."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+async def _campaign(bench: Bench) -> tuple[str, str]:
+    caller = bench.caller
+    async with bench.services.db.transaction() as conn:
+        key = await accounts.create_key(conn, caller, accounts.NewKey(name="benchmark"))
+        client = await clients.create(conn, caller, clients.NewClient(name="Acme"))
+        template = await templates.create(
+            conn, caller, templates.NewTemplate(name="Intro", body="Hi {{firstName|there}}")
+        )
+        campaign = await campaigns.create(
+            conn, caller, campaigns.NewCampaign(client_id=client.id, name="Import", message_template_id=template.id)
+        )
+    return key.key, str(campaign.id)
+
+
+@contextmanager
+def _process(bench: Bench, name: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
+    """`iglayers api` or `iglayers worker`; the port that an API listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    settings = bench.services.settings
+    environment = os.environ | {
+        "IGLAYERS_DATABASE_URL": bench.url,
+        "IGLAYERS_DATA_DIR": str(settings.data_dir),
+        "IGLAYERS_SECRET_KEY": settings.secret_key or "",
+        "IGLAYERS_LOG_LEVEL": "warning",
+        "IGLAYERS_RATE_LIMIT_PER_MINUTE": "1000000",
+        "IGLAYERS_RATE_LIMIT_BURST": "1000000",
+        "IGLAYERS_PORT": str(port),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "iglayers", name], env=environment)
+    try:
+        if name == "api":
+            _wait_for(port, process)
+        yield process, port
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise SystemExit("the API did not start")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise SystemExit("the API did not come up within 15 s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
