@@ -131,6 +131,10 @@ def installation(*, sandbox_speed: int) -> Generator[Installation]:
     try:
         made.start(_free_port())
         yield made
+    except Refused as error:
+        if error.status >= 500:  # the log says more, and is about to be removed
+            raise DemoError(f"{error}\n{made.log_tail()}") from error
+        raise
     finally:
         for number in ENDING_SIGNALS:  # a second Ctrl-C must not leave a server behind
             signal.signal(number, signal.SIG_IGN)

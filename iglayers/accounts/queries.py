@@ -291,6 +291,15 @@ async def pause_dispatch(conn: Connection, *, reason: str) -> None:
     await execute(conn, "UPDATE installation SET dispatch = 'paused', dispatch_reason = $1", reason)
 
 
+# Run by psql, in the transaction that restores a backup.
+PAUSE_RESTORED = """
+    UPDATE public.installation
+    SET dispatch = 'paused',
+        dispatch_reason = 'Restored from a backup: what was sent after it was made is forgotten. '
+            'Cancel or pause what would be sent again, then resume.'
+"""
+
+
 async def resume_dispatch(conn: Connection) -> None:
     """A person vouches for this database: a new epoch, which older marks accept."""
     await execute(conn, "UPDATE installation SET dispatch = 'running', dispatch_reason = NULL, epoch = epoch + 1")

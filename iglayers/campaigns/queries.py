@@ -171,20 +171,31 @@ async def set_state(
 async def wake(conn: Connection, campaign_id: CampaignId) -> None:
     """Have a worker look at a running campaign now; its id is known to be the caller's own."""
     await execute(conn, """
-        UPDATE campaigns SET due_at = clock_timestamp()
-        WHERE id = $1 AND state = 'running' AND due_at > clock_timestamp()
+        WITH held AS MATERIALIZED (
+            -- First held, then judged: a worker that looks at it now may be about to write down a later moment.
+            SELECT id, due_at FROM campaigns
+            WHERE id = $1 AND state = 'running'
+            FOR NO KEY UPDATE
+        )
+        UPDATE campaigns c SET due_at = clock_timestamp()
+        FROM held
+        WHERE c.id = held.id AND held.due_at > clock_timestamp()
     """, campaign_id)  # fmt: skip
 
 
 async def wake_workspaces(conn: Connection, workspace_ids: list[WorkspaceId]) -> int:
     """Have the workers look at every running campaign of these workspaces now."""
     return await execute(conn, """
-        UPDATE campaigns SET due_at = clock_timestamp()
-        WHERE id IN (
-            SELECT id FROM campaigns
-            WHERE workspace_id = ANY ($1) AND state = 'running' AND due_at > clock_timestamp()
+        WITH held AS MATERIALIZED (
+            -- As in `wake`.
+            SELECT id, due_at FROM campaigns
+            WHERE workspace_id = ANY ($1) AND state = 'running'
             ORDER BY id
-            FOR NO KEY UPDATE)
+            FOR NO KEY UPDATE
+        )
+        UPDATE campaigns c SET due_at = clock_timestamp()
+        FROM held
+        WHERE c.id = held.id AND held.due_at > clock_timestamp()
     """, workspace_ids)  # fmt: skip
 
 

@@ -6,27 +6,18 @@ import sys
 from collections.abc import Callable, Collection
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import typer
 
-from iglayers import __version__
 from iglayers.cli.installation import InstallationError
+from iglayers.cli.root import DatabaseUrl, DataDir
 from iglayers.core import config, log
 from iglayers.core.config import Settings, SettingsError
 from iglayers.core.crypto import SecretKeyError
 from iglayers.core.embedded import EmbeddedPostgresError
 from iglayers.core.errors import Error
 from iglayers.core.migrate import MigrationError
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the embedded database and of what this machine keeps (IGLAYERS_DATA_DIR)."),
-]
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(help="A PostgreSQL of your own, 15 or newer (IGLAYERS_DATABASE_URL)."),
-]
 
 REFUSALS = (SettingsError, SecretKeyError, MigrationError, EmbeddedPostgresError, InstallationError)
 _INTERRUPTED = 130
@@ -43,28 +34,6 @@ class Given:
         settings = config.load(None, **(self.overrides | more))
         log.configure(settings.log_level)
         return settings
-
-
-def _say_version(asked: bool) -> None:  # noqa: FBT001 as Typer calls it
-    if asked:
-        print(f"iglayers {__version__}")
-        raise typer.Exit
-
-
-Version = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Show the version and exit.")
-]
-
-
-def root(
-    context: typer.Context,
-    data_dir: DataDir = None,
-    database_url: DatabaseUrl = None,
-    *,
-    version: Version = False,  # noqa: ARG001 taken by its callback
-) -> None:
-    """Instagram creator outreach: campaigns, limits, results and signed webhooks over a REST API."""
-    context.obj = {"data_dir": data_dir, "database_url": database_url}
 
 
 def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:

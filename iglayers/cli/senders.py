@@ -1,4 +1,4 @@
-"""`senders add`: an Instagram account that messages leave from."""
+"""`senders add`: an Instagram account that messages leave from. `senders list` goes through the API."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from iglayers.accounts.model import Mode
 from iglayers.accounts.request import Services
 from iglayers.cli.callers import caller
+from iglayers.cli.client_senders import add_to
 from iglayers.cli.installation import with_services
 from iglayers.cli.options import Given, command
 from iglayers.core import body
@@ -17,6 +18,7 @@ from iglayers.senders.model import Sender
 def add(group: typer.Typer) -> None:
     senders = typer.Typer(name="senders", help="Instagram accounts that write.", no_args_is_help=True)
     command(senders, "add")(add_sender)
+    add_to(senders)
     group.add_typer(senders)
 
 

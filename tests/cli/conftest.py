@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from iglayers.cli.main import app
+from tests import databases
 from tests.cli.processes import Server
 from tests.databases import SECRET_KEY
 
@@ -46,6 +47,14 @@ def server(data_dir: Path) -> Iterator[Server]:
 async def url(fresh_database: Callable[[], Awaitable[str]]) -> str:
     """A database of this test's own."""
     return await fresh_database()
+
+
+@pytest.fixture
+async def empty_url(postgres: str) -> AsyncIterator[str]:
+    """A database that was never migrated."""
+    name = await databases.create(postgres)
+    yield databases.named(postgres, name)
+    await databases.drop(postgres, name)
 
 
 @pytest.fixture

@@ -1,25 +1,15 @@
 """A PostgreSQL of one's own: what it must be, who may open it, and many who migrate it at once."""
 
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from tests import databases
 from tests.cli.conftest import Run
 from tests.cli.processes import PROGRAM, ROOT, command, environment
 from tests.databases import SECRET_KEY
-
-
-@pytest.fixture
-async def empty_url(postgres: str) -> AsyncIterator[str]:
-    """A database that was never migrated."""
-    name = await databases.create(postgres)
-    yield databases.named(postgres, name)
-    await databases.drop(postgres, name)
 
 
 def test_ten_migrate_at_once_and_one_does_the_work(empty_url: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from tests.databases import SECRET_KEY
@@ -83,6 +84,19 @@ async def begun(world: World) -> int:
 
 async def is_over(world: World) -> bool:
     return await world.value("SELECT bool_and(state = 'completed') FROM campaigns")
+
+
+async def end_leases(world: World, *, begun_by: datetime) -> None:
+    """As if a lease's time had passed for what was begun by then. A server may commit what a dead client asked for."""
+    await world.all(
+        "UPDATE messages SET lease_until = clock_timestamp() WHERE state = 'sending' AND begun_at <= $1", begun_by
+    )
+
+
+async def is_over_without(world: World, *, lost_by: datetime) -> bool:
+    """Whether the campaign is over, with the leases of whoever was lost by then at their end."""
+    await end_leases(world, begun_by=lost_by)
+    return await is_over(world)
 
 
 async def standstill(world: World) -> str:

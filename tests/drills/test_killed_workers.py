@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.processes import Process, assert_nobody_twice, begun, is_over, standstill, workers
+from tests.drills.processes import (
+    Process,
+    assert_nobody_twice,
+    begun,
+    end_leases,
+    is_over,
+    is_over_without,
+    standstill,
+    workers,
+)
 from tests.sending.world import World, until
 
 # The shortest lease that the settings allow; a message may be on its way for a tenth of a second.
@@ -33,24 +42,21 @@ async def sent_more(world: World, than: int, *machines: Process) -> None:
         raise AssertionError(await standstill(world)) from None
 
 
-async def end_leases(world: World) -> None:
-    """As if the time of a lease had passed since the kill."""
-    await world.all("UPDATE messages SET lease_until = clock_timestamp() WHERE state = 'sending'")
-
-
 @pytest.mark.parametrize("count", [1, 3])
 async def test_ten_kills_in_one_campaign(count: int, world: World, database_url: str, tmp_path: Path) -> None:
     people, chance = 40 * KILLS, random.Random(count)
+    lost_by = world.caller.now
     await campaign(world, people)
     with workers(database_url, tmp_path, count) as machines:
         for kill in range(KILLS):
             await sent_more(world, await begun(world) + chance.randrange(5, 25), *machines)
             machine = machines[kill % count]
             machine.kill()
-            await end_leases(world)
+            await end_leases(world, begun_by=world.caller.now)
+            lost_by = world.caller.now
             machine.start()
         assert not await is_over(world), "the campaign was over before the last kill"
-        await until(lambda: is_over(world), within_s=60)
+        await until(lambda: is_over_without(world, lost_by=lost_by), within_s=60)
     states = await assert_nobody_twice(world, people=people)
     # A kill finds at most one message of each sender on its way.
     assert states["unknown"] <= KILLS * SENDERS
@@ -64,7 +70,7 @@ async def test_a_worker_that_was_frozen_for_longer_than_its_lease(
     with workers(database_url, tmp_path, 2, **SHORT) as [frozen, other]:
         for _ in range(4):
             frozen.signal(signal.SIGSTOP)
-            await end_leases(world)
+            await end_leases(world, begun_by=world.caller.now)
             await sent_more(world, await begun(world) + 10, frozen, other)
             frozen.signal(signal.SIGCONT)
             await sent_more(world, await begun(world) + 10, frozen, other)
@@ -94,14 +100,16 @@ async def test_unknowns_of_a_killed_worker_are_settled_by_echoes(
         await world.sender(f"sender{n}")
     await world.campaign([f"sandbox.timeout.sent.{n}" for n in range(120)])
     machine = Process(database_url, tmp_path)
+    lost_by = world.caller.now
     try:
         machine.start()
         for _ in range(3):
             await sent_more(world, await begun(world) + 15, machine)
             machine.kill()
-            await end_leases(world)
+            await end_leases(world, begun_by=world.caller.now)
+            lost_by = world.caller.now
             machine.start()
-        await until(lambda: is_over(world), within_s=60)
+        await until(lambda: is_over_without(world, lost_by=lost_by), within_s=60)
         waiting = "SELECT count(*) = 0 FROM sandbox_plans"
         unread = "SELECT count(*) = 0 FROM inbound WHERE processed_at IS NULL"
         await until(lambda: world.value(waiting))

@@ -1,5 +1,6 @@
 """When a delivery is tried again, what Retry-After may ask for, and what is kept of an answer."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from iglayers.events.model_webhooks import (
     chance_of,
 )
 from iglayers.events.queries_engine import News, Picked, Result
-from tests.events.receiving import all_ended, attempts, deliveries, delivering, endpoint, happen, receiving, until
+from tests.events.receiving import Hit, all_ended, attempts, deliveries, delivering, endpoint, happen, receiving, until
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 NO_WAIT = timedelta(0)
@@ -135,8 +136,8 @@ def outcome(*, delivered: bool, second: int) -> tuple[Picked, Result]:
 )
 def test_a_batch_tells_since_when_an_endpoint_fails(
     pattern: str,
-    failing: bool,
-    succeeded: bool | None,
+    failing: bool,  # noqa: FBT001
+    succeeded: bool | None,  # noqa: FBT001
     failed_at_second: int | None,
 ) -> None:
     batch = [outcome(delivered=each == "+", second=second) for second, each in enumerate(pattern)]
@@ -150,19 +151,29 @@ def test_a_batch_tells_since_when_an_endpoint_fails(
     assert (only.due_at is None) == ("-" not in pattern)
 
 
-async def test_a_success_after_a_failure_in_the_same_moment_clears_it(
+async def test_a_success_that_was_on_its_way_when_another_failed_ends_the_failing(
     services: Services, database: Database, caller: Caller
 ) -> None:
-    statuses = iter([500, *[200] * 40])
+    async def marked() -> bool:
+        async with database.connection() as conn:
+            return await conn.fetchval("SELECT failing_since IS NOT NULL FROM webhook_endpoints")
+
+    first = asyncio.Event()
+
+    async def answer(_hit: Hit) -> web.Response:
+        if not first.is_set():
+            first.set()
+            return web.Response(status=500)
+        await until(marked)
+        return web.Response()
+
     async with receiving() as receiver:
-        receiver.respond = lambda _: web.Response(status=next(statuses))
-        made = await endpoint(services, caller, receiver.url)
-        await happen(database, caller, times=30)
+        receiver.respond = answer
+        await endpoint(services, caller, receiver.url)
+        await happen(database, caller, times=4)
         async with delivering(services):
-            await until(lambda: _delivered(database, 29))
-    async with database.connection() as conn:
-        since = await conn.fetchval("SELECT failing_since FROM webhook_endpoints WHERE id = $1", made.id.uuid)
-    assert since is None
+            await until(lambda: _delivered(database, 3))
+            assert not await marked()
 
 
 async def _delivered(database: Database, count: int) -> bool:
@@ -234,6 +245,21 @@ async def test_another_worker_leaves_a_held_endpoint_alone(
         assert await queries_engine.with_work(conn, second, now=until_then + timedelta(seconds=1)) == [made.id.uuid]
         await queries_engine.release(conn, first, [made.id.uuid])
         assert await queries_engine.with_work(conn, second, now=now) == [made.id.uuid]
+
+
+async def test_a_worker_that_lets_go_leaves_the_moment_of_the_next_try(
+    services: Services, database: Database, caller: Caller
+) -> None:
+    made = await endpoint(services, caller, "https://example.com/")
+    await happen(database, caller, times=2)
+    worker, now = uuid7(), real_now()
+    soon = now + timedelta(minutes=5)
+    async with database.transaction() as conn:
+        await conn.execute("UPDATE deliveries SET due_at = $1", soon)
+        await queries_engine.take(conn, worker, [made.id.uuid], now=now, lease_until=soon)
+        await queries_engine.release(conn, worker, [made.id.uuid])
+        assert await queries_engine.with_work(conn, worker, now=now) == []
+        assert await queries_engine.with_work(conn, worker, now=soon) == [made.id.uuid]
 
 
 async def test_what_waits_for_an_endpoint_that_is_gone_is_ended(

@@ -19,6 +19,7 @@ from iglayers.clients import actions as clients
 from iglayers.core.clock import Clock, Moment, real_now
 from iglayers.core.db import Database
 from iglayers.core.ids import CampaignId, ClientId, MessageId
+from iglayers.messages import actions as messages
 from iglayers.replies.actions_inbound import process_inbound
 from iglayers.senders import actions as senders
 from iglayers.senders.model import Sender, Transport
@@ -158,10 +159,7 @@ class World:
     async def set_workspace(self, **fields: Any) -> None:
         """Change settings of the workspace, such as `monthly_limit`."""
         async with self.db.transaction() as conn:
-            workspace = await account_queries.workspace(conn, self.caller.workspace_id)
-            assert workspace is not None
-            await account_queries.change_workspace(conn, msgspec.structs.replace(workspace, **fields))
-            await account_queries.wake(conn, self.caller.workspace_id)
+            await messages.change_workspace(conn, self.caller, messages.WorkspaceChange(**fields))
 
     async def limit_client(self, client_id: ClientId, **limits: Any) -> None:
         async with self.db.transaction() as conn:

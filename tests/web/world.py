@@ -58,6 +58,7 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
     await write_to(database, target, state="unknown", reply="Hello")
     file = {"data": b"instagramUsername\nsome.body\n", "content_type": "text/csv"}
     imported = (await api.post(f"/campaigns/{campaign}/imports", **file)).body["id"]
+    await api.post(f"/imports/{imported}/cancel")
     async with database.connection() as conn:
         target_id = TargetId.parse(target).uuid
         message = await conn.fetchval("SELECT id FROM messages WHERE target_id = $1", target_id)

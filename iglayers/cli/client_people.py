@@ -1,0 +1,109 @@
+"""`replies`, `suppressions`, `senders list`, `usage` and `me`: what came back, who is left alone, what is used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iglayers.cli.client import Limit, Session, client_command, present
+from iglayers.cli.client_targets import PARTLY
+from iglayers.sdk import segment
+
+REPLIES = ("receivedAt", "instagramUsername", "senderUsername", "text", "optedOut", "campaignId")
+SUPPRESSIONS = ("instagramUsername", "clientId", "reason", "source", "expiresAt", "createdAt")
+
+ClientId = Annotated[str | None, typer.Option("--client", help="Id of a client; the whole workspace without.")]
+
+
+def add(group: typer.Typer) -> None:
+    replies = typer.Typer(name="replies", help="What people answered.", no_args_is_help=True)
+    client_command(replies, "list")(list_replies)
+    group.add_typer(replies)
+    suppressions = typer.Typer(name="suppressions", help="People who must not be written to.", no_args_is_help=True)
+    client_command(suppressions, "list")(list_suppressions)
+    client_command(suppressions, "add")(suppress)
+    client_command(suppressions, "remove")(unsuppress)
+    client_command(suppressions, "import")(import_suppressions)
+    group.add_typer(suppressions)
+    client_command(group, "usage")(usage)
+    client_command(group, "me")(me)
+
+
+def list_replies(
+    session: Session,
+    *,
+    campaign: Annotated[str | None, typer.Option(help="Id of a campaign: only answers to it.")] = None,
+    username: Annotated[str | None, typer.Option(help="Only what this person wrote.")] = None,
+    limit: Limit = None,
+) -> None:
+    """List replies, newest first."""
+    session.show_list("/replies", REPLIES, limit=limit, campaignId=campaign, instagramUsername=username)
+
+
+def list_suppressions(
+    session: Session,
+    *,
+    username: Annotated[str | None, typer.Option(help="Only this person.")] = None,
+    client: ClientId = None,
+    limit: Limit = None,
+) -> None:
+    """List who must not be written to, newest first."""
+    session.show_list("/suppressions", SUPPRESSIONS, limit=limit, instagramUsername=username, clientId=client)
+
+
+def suppress(
+    session: Session,
+    username: Annotated[str, typer.Argument(help="The person's Instagram username.")],
+    *,
+    client: ClientId = None,
+    reason: Annotated[str | None, typer.Option(help="Why, in your words.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="When it ends: 2027-01-31T00:00:00Z; never without.")] = None,
+) -> None:
+    """See to it that somebody is not written to, from the next message on."""
+    body = present(instagram_username=username, client_id=client, reason=reason, expires_at=expires_at)
+    session.out.one(session.api.post("/suppressions", body))
+
+
+def unsuppress(
+    session: Session,
+    username: Annotated[str, typer.Argument(help="The person's Instagram username.")],
+    *,
+    client: ClientId = None,
+) -> None:
+    """Take somebody off the list again."""
+    name = segment(username.strip().removeprefix("@"))
+    session.out.one(session.api.delete(f"/suppressions/{name}", clientId=client))
+
+
+def import_suppressions(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="A CSV with the column instagramUsername.", exists=True, dir_okay=False)],
+    *,
+    client: ClientId = None,
+) -> None:
+    """Add everybody of a CSV file. Ends with 3 if some lines were refused, with 1 if all were."""
+    done = session.api.post_csv("/suppressions/import", file.read_bytes(), clientId=client)
+    if session.out.is_table:
+        session.out.say(f"{done['accepted']} accepted, {done['rejected']} rejected.")
+        if done["rejects"]:
+            session.out.table(done["rejects"], ("line", "instagramUsername", "error.code", "error.message"))
+        if done["rejectsLeftOut"]:
+            session.out.say(f"{done['rejectsLeftOut']} more were rejected.")
+    else:
+        session.out.one(done)
+    if done["rejected"]:
+        raise typer.Exit(PARTLY if done["accepted"] else 1)
+
+
+def usage(session: Session) -> None:
+    """Show the month: what is sent, what is left, by client and by sender."""
+    found = session.api.get("/usage")
+    session.out.one(found, leave_out=("clients", "senders"))
+    if session.out.is_table:
+        session.out.table(found["clients"], ("clientName", "sent"))
+        session.out.table(found["senders"], ("senderUsername", "sent"))
+
+
+def me(session: Session) -> None:
+    """Show whose key this is: workspace, mode, scopes."""
+    session.out.one(session.api.get("/me"))
