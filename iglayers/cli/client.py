@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -48,7 +49,8 @@ def client_command(group: typer.Typer, name: str) -> Callable[[Callable[..., Non
         @wraps(function)
         def run(url: str | None, *, as_json: bool, **options: object) -> None:
             try:
-                function(Session(_api(url), Output(as_json=as_json)), **options)
+                with closing(_api(url)) as api:
+                    function(Session(api, Output(as_json=as_json)), **options)
             except (ApiError, OSError) as error:
                 if isinstance(error, BrokenPipeError):
                     raise

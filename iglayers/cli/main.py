@@ -36,7 +36,7 @@ ENTRIES = (
     Entry("users", "users", "People who log in to the dashboard."),
     Entry("senders", "senders", "Instagram accounts that write."),
     Entry("workspaces", "workspaces", "Separate worlds of one installation."),
-    Entry("dispatch", "dispatch", "The sending of the whole installation."),
+    Entry("dispatch", "dispatch", "Whether this installation sends at all."),
     Entry("audit", "audit", "Proof of what was done."),
     Entry("clients", "client_clients", "Brands that campaigns are run for.", CALLS),
     Entry("templates", "client_templates", "Texts of messages, with variables.", CALLS),

@@ -572,9 +572,11 @@ CREATE TABLE import_pieces (
     import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
     number integer NOT NULL,
     workspace_id uuid NOT NULL,
-    data bytea STORAGE EXTERNAL NOT NULL,
+    data bytea NOT NULL,
     PRIMARY KEY (import_id, number)
 );
+-- PostgreSQL 15 does not take this inside CREATE TABLE.
+ALTER TABLE import_pieces ALTER COLUMN data SET STORAGE EXTERNAL;
 
 -- On which line of the file each person stands first, until the import has ended.
 CREATE TABLE import_names (

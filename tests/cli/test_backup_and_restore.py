@@ -4,7 +4,6 @@ import json
 import stat
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tests.cli.conftest import Run
@@ -45,16 +44,14 @@ def test_database_in_use_is_not_restored_into_and_no_file_is_replaced(run: Run, 
 
 
 @pytest.mark.parametrize("part", [0, 20, 1_000])
-async def test_damaged_backup_leaves_the_database_empty(run: Run, file: Path, empty_url: str, part: int) -> None:
-    file.write_bytes(file.read_bytes()[: -part or 1])
+def test_damaged_backup_leaves_the_database_empty(run: Run, file: Path, empty_url: str, part: int) -> None:
+    whole = file.read_bytes()
+    file.write_bytes(whole[: -part or 1])
     done = run("restore", str(file), database_url=empty_url)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "pg_restore failed" in done.stderr
-    conn = await asyncpg.connect(empty_url)
-    try:
-        assert await conn.fetchval("SELECT to_regclass('installation')") is None
-    finally:
-        await conn.close()
+    file.write_bytes(whole)
+    assert run("restore", str(file), database_url=empty_url).exit_code == 0
 
 
 def test_file_that_cannot_be_written_is_refused(run: Run, tmp_path: Path) -> None:

@@ -66,9 +66,8 @@ async def test_campaign_runs_from_key_to_results_by_commands_alone(
     assert states == {
         "sandbox.replies.ann": "replied", "sandbox.silent.ben": "sent", "sandbox.private.cem": "failed",
     }  # fmt: skip
-    assert [each["instagramUsername"] for each in await line.done("replies", "list", "--campaign", draft)] == [
-        "sandbox.replies.ann"
-    ]
+    replies = await line.done("replies", "list", "--campaign", draft)
+    assert {each["instagramUsername"] for each in replies} == {"sandbox.replies.ann"}
     story = await line.done("targets", "show", ann, "--campaign", draft)
     assert story["explanation"]["code"] == "replied"
     assert (await line.done("campaigns", "stats", draft))["funnel"]["replied"] == 1

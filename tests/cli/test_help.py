@@ -7,26 +7,39 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from iglayers import __version__
-from iglayers.cli.main import app
+from iglayers.cli.main import ENTRIES, Entry, app
 
 
-def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def whole() -> Any:
+    """The command with every other that is brought in only when it is called."""
+    group: Any = get_command(app)
+    for each in ENTRIES:
+        group.bring_in(each.name)
+    return group
+
+
+def paths(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = [path]
     for name, each in getattr(group, "commands", {}).items():
-        found += commands(each, (*path, name))
+        found += paths(each, (*path, name))
     return found
 
 
-@pytest.mark.parametrize("path", commands(get_command(app)), ids=" ".join)
+@pytest.mark.parametrize("path", paths(whole()), ids=" ".join)
 def test_command_explains_itself_and_its_options(path: tuple[str, ...]) -> None:
-    command: Any = get_command(app)
+    command = whole()
     for name in path:
         command = command.commands[name]
     shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert command.help.split("\n")[0] in shown.stdout
-    unexplained = [each.name for each in command.params if not each.hidden and not each.help]
-    assert unexplained == []
+    assert [each.name for each in command.params if not each.hidden and not each.help] == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_list_of_commands_says_what_the_command_says_of_itself(entry: Entry) -> None:
+    said = whole().commands[entry.name].help.split("\n\n")[0].replace("\n", " ")
+    assert said.startswith(entry.line.removesuffix("."))
 
 
 @pytest.mark.parametrize("words", [["servee"], ["serve", "--prot", "1"], ["keys", "destroy"], ["serve", "--port", "x"]])

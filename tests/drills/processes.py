@@ -36,6 +36,11 @@ class Process:
                 [sys.executable, "-m", "iglayers", "worker"], cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
 
+    async def has_started(self) -> bool:
+        """Whether it works, by its log; the level must be info."""
+        self.must_run()
+        return "worker.started" in self.log.read_text()
+
     def signal(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)

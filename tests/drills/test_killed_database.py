@@ -21,10 +21,10 @@ from iglayers.core.migrate import migrate
 from tests.conftest import caller_of
 from tests.databases import PEPPER, SECRET_KEY
 from tests.drills.conftest import SPEED
-from tests.drills.processes import assert_nobody_twice, is_over_without, workers
+from tests.drills.processes import assert_nobody_twice, begun, is_over_without, workers
 from tests.sending.world import World, until
 
-PEOPLE = 240
+PEOPLE = 400
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def founded(pool: Database, settings: Settings) -> World:
 
 async def sent_more(world: World, than: int) -> None:
     async def reached() -> bool:
-        return await world.value("SELECT count(*) FROM messages") > than
+        return await begun(world) > than
 
     await until(reached)
 
@@ -70,9 +70,12 @@ async def test_the_database_is_killed_and_comes_back(server: tuple[EmbeddedPostg
     for n in range(6):
         await world.sender(f"sender{n}")
     await world.campaign([f"sandbox.silent.{n}" for n in range(PEOPLE)])
-    with workers(url, tmp_path, 2) as machines:
-        for kill in range(3):
-            await sent_more(world, 30 + 40 * kill)
+    with workers(url, tmp_path, 2, log_level="info") as machines:
+        # One that finds no database at its start ends, for whoever started it to start it again.
+        for each in machines:
+            await until(each.has_started)
+        for _ in range(3):
+            await sent_more(world, await begun(world) + 30)
             await pool.close()
             os.kill(int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
             await until(lambda: is_down(embedded))
