@@ -1,0 +1,80 @@
+"""Logs: quiet where a thing goes on, whole where a library speaks, and never a reason to fail."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from iglayers.core import log
+from iglayers.core.log import Repeats
+
+
+class Broken:
+    """A terminal that was closed."""
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, _text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    def flush(self) -> None:
+        raise OSError(5, "Input/output error")
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    handlers = logging.getLogger().handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger("asyncpg").setLevel(logging.NOTSET)
+
+
+def test_same_warning_is_written_once_in_ten_seconds_and_counted() -> None:
+    now = [0.0]
+    repeats = Repeats(clock=lambda: now[0])
+    written: list[object] = []
+    for at in (0, 1, 9.9, 10, 10.1, 25):
+        now[0] = at
+        try:
+            written.append((at, repeats(None, "warning", {"event": "database.failed"}).get("repeated")))
+        except structlog.DropEvent:
+            continue
+    assert written == [(0, None), (10, 2), (25, 1)]
+
+
+def test_other_warnings_and_other_levels_are_always_written() -> None:
+    repeats = Repeats(clock=lambda: 0.0)
+    for pid in range(3):
+        assert repeats(None, "warning", {"event": "child.died", "pid": pid})["pid"] == pid
+    for _ in range(3):
+        assert repeats(None, "info", {"event": "message.attempted"})
+        assert repeats(None, "error", {"event": "request.failed"})
+
+
+def test_libraries_speak_in_the_same_form_and_secrets_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info")
+    logging.getLogger("some.library").warning("odd key %s", "sk_live_abcdefghijklmnop")
+    logging.getLogger("some.library").info("nothing new")
+    structlog.get_logger("ours").info("line\nbreak", key="whsec_abcdefgh")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(each["level"], each["event"]) for each in lines] == [("warning", "library.said"), ("info", "line\nbreak")]
+    assert (lines[0]["library"], lines[0]["text"]) == ("some.library", "odd key sk_live_***")
+    assert lines[1]["key"] == "whsec_***"
+
+
+def test_closed_terminal_ends_nobodys_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Broken())
+    log.configure("info")
+    structlog.get_logger("ours").info("child.started")
+
+
+def test_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("error")
+    structlog.get_logger("ours").warning("child.died")
+    logging.getLogger("some.library").warning("odd")
+    assert capsys.readouterr().err == ""
