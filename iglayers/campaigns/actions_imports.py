@@ -55,40 +55,43 @@ async def go_on_with_imports(db: Database, *, pepper: bytes) -> bool:
 async def _go_on(db: Database, waiting: WaitingImport, *, pepper: bytes) -> bool:
     try:
         async with db.transaction() as conn:
-            if not await _batch(conn, waiting, pepper=pepper):
+            held = await _held(conn, waiting)
+            if held is None:
                 return False
+            ended = await _batch(conn, *held, pepper=pepper)
     except Exception as error:
         if isinstance(error, _PASSING) and not isinstance(error, _LASTING):
             raise
         log.exception("imports.batch_failed", import_id=str(waiting.id), workspace_id=str(waiting.workspace_id))
-        await _give_up(db, waiting)
+        ended = await _give_up(db, waiting)
+    if ended is not None:
+        await imports.drop_names(db, ended, workspace_id=waiting.workspace_id)
     await wake(db, waiting.campaign_id)
     return True
 
 
-async def _batch(conn: Connection, waiting: WaitingImport, *, pepper: bytes) -> bool:
-    held = await _held(conn, waiting)
-    if held is None:
-        return False
-    campaign, job, caller = held
+async def _batch(
+    conn: Connection, campaign: Campaign, job: ImportJob, caller: Caller, *, pepper: bytes
+) -> Import | None:
+    """The next rows; the import if that was its end."""
     if (why := _why_not(campaign, job)) is not None:
-        await _end(conn, caller, job.id, campaign, state=ImportState.CANCELLED, reason=why)
-        return True
+        return await _end(conn, caller, job.id, campaign, state=ImportState.CANCELLED, reason=why)
     uploaded = await as_upload_campaign(conn, caller.workspace_id, campaign)
     state, reason = await imports.work_off(conn, caller, job, uploaded, pepper=pepper)
-    if state is not ImportState.RUNNING:
-        await _end(conn, caller, job.id, campaign, state=state, reason=reason)
-    return True
+    if state is ImportState.RUNNING:
+        return None
+    return await _end(conn, caller, job.id, campaign, state=state, reason=reason)
 
 
-async def _give_up(db: Database, waiting: WaitingImport) -> None:
+async def _give_up(db: Database, waiting: WaitingImport) -> Import | None:
     """Fail an import whose next batch would fail again and again."""
     async with db.transaction() as conn:
         held = await _held(conn, waiting)
-        if held is not None:
-            campaign, job, caller = held
-            why = f"Something went wrong on our side at line {job.next_line}; it and what follows were not read."
-            await _end(conn, caller, job.id, campaign, state=ImportState.FAILED, reason=why)
+        if held is None:
+            return None
+        campaign, job, caller = held
+        why = f"Something went wrong on our side at line {job.next_line}; it and what follows were not read."
+        return await _end(conn, caller, job.id, campaign, state=ImportState.FAILED, reason=why)
 
 
 async def _held(conn: Connection, waiting: WaitingImport) -> tuple[Campaign, ImportJob, Caller] | None:
@@ -147,6 +150,7 @@ async def _end(
     )
 
 
-async def tidy(conn: Connection) -> None:
+async def tidy(db: Database) -> None:
     """Drop what is left of files that never came in whole, and rejects that are past their time."""
-    await imports.tidy(conn, now=real_now())
+    async with db.transaction() as conn:
+        await imports.tidy(conn, now=real_now())

@@ -88,7 +88,10 @@ async def export_rejects(request: ApiRequest) -> Stream:
 async def cancel_import(request: ApiRequest) -> Response[bytes]:
     import_id = request.path_id(ImportId, ImportNotFound)
     async with request.unit() as unit:
-        return unit.answer(await actions.cancel(unit.conn, request.caller, import_id))
+        ended = await actions.cancel(unit.conn, request.caller, import_id)
+        answered = unit.answer(ended)
+    await actions_imports.drop_names(request.services.db, ended, workspace_id=request.caller.workspace_id)
+    return answered
 
 
 def _refuse_other_kinds(request: ApiRequest) -> None:

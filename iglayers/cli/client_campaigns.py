@@ -11,7 +11,7 @@ from iglayers.cli.client_campaigns_fields import follow_up, schedule
 from iglayers.cli.client_campaigns_wait import wait_for_end
 from iglayers.sdk import segment
 
-COLUMNS = ("id", "name", "status", "clientId", "dailyLimit", "hourlyLimit", "nextAt", "createdAt")
+COLUMNS = ("id", "name", "status", "dailyLimit", "hourlyLimit", "nextAt", "createdAt")
 
 Id = Annotated[str, typer.Argument(help="Its id, such as cmp_01890a5d…")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until it is completed; 1 if it is paused or cancelled first.")]

@@ -4,18 +4,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from iglayers.cli.client_output import Output
+from iglayers.cli.client_output import Output, cell
 
 Tree = Mapping[str, Any]
 
 _CALL = re.compile(r"POST /campaigns/\{id\}/(\w+)")
-_AS_COMMAND = r"iglayers campaigns \1 ID"
+_AS_COMMAND = r"iglayers campaigns \1 {}"
 
 
 def show_status(out: Output, found: Tree) -> None:
-    out.say(f"{found['status']}: {found['reason']}", *_advice(found["remedy"]))
+    out.say(f"{found['status']}: {found['reason']}", *_advice(found, found["remedy"]))
     if found["nextAt"]:
-        out.say(f"Next attempt: {found['nextAt']}" + (f", by {found['limitedBy']}." if found["limitedBy"] else "."))
+        out.say(
+            f"Next attempt: {cell(found['nextAt'])}" + (f", by {found['limitedBy']}." if found["limitedBy"] else ".")
+        )
     _counts(out, found["counts"])
     if found["budgets"]:
         out.table(found["budgets"], ("rule", "limit", "used", "remaining", "freesAt"))
@@ -30,7 +32,7 @@ def show_preflight(out: Output, found: Tree) -> None:
     for kind in ("blockers", "warnings"):
         for each in found[kind]:
             number = f" ({each['targets']} targets)" if each["targets"] else ""
-            out.say(f"{kind[:-1]} {each['code']}{number}: {each['message']}", *_advice(each["remedy"]))
+            out.say(f"{kind[:-1]} {each['code']}{number}: {each['message']}", *_advice(found, each["remedy"]))
     _projection(out, found["projection"])
 
 
@@ -56,13 +58,17 @@ def _projection(out: Output, found: Tree | None) -> None:
     about = "about " if found["isEstimated"] else ""
     if found["messages"]:
         out.say(
-            f"To send: {about}{found['messages']} messages, from {found['firstSendAt'] or 'nobody knows when'}"
-            f" to {found['lastSendAt'] or 'nobody knows when'}."
+            f"To send: {about}{found['messages']} messages, from {_when(found['firstSendAt'])}"
+            f" to {_when(found['lastSendAt'])}."
         )
     if found["leftOver"]:
         out.say(f"{found['leftOver']} will not be written to before the schedule ends.")
 
 
-def _advice(remedy: str | None) -> list[str]:
+def _when(moment: str | None) -> str:
+    return cell(moment) or "a time that nobody knows"
+
+
+def _advice(found: Tree, remedy: str | None) -> list[str]:
     """What to do, in the words of this command line."""
-    return [f"  {_CALL.sub(_AS_COMMAND, remedy)}"] if remedy else []
+    return [f"  {_CALL.sub(_AS_COMMAND.format(found['campaignId']), remedy)}"] if remedy else []

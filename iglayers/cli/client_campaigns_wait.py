@@ -24,7 +24,7 @@ def wait_for_end(api: Api, campaign: str, *, sleep: Callable[[float], None] = ti
             while True:
                 found = api.get(f"/campaigns/{segment(campaign)}/status")
                 done, total = moved(found["counts"])
-                move(done, total, found["reason"])
+                move(done, total, f"{done} of {total}. {found['reason']}")
                 if found["code"] != told:
                     note(f"{done} of {total} done. {found['reason']}")
                     told = found["code"]

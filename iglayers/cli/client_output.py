@@ -4,6 +4,7 @@ Names and texts come from strangers, so nothing in them may steer a terminal.
 """
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -11,12 +12,13 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TextIO, cast
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 # What a terminal shows of a list where no number is asked for.
 SHOWN = 50
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
 class Bar(Protocol):
@@ -62,7 +64,7 @@ class Output:
         """Rows by column, for people; a column may lead into an object: `budget.daily.sent`."""
         drawn = Table()
         for name in columns:
-            drawn.add_column(name.rpartition(".")[2], overflow="fold")
+            drawn.add_column(name.rpartition(".")[2], overflow="fold", no_wrap=name == "id")  # to be copied
         for row in rows:
             drawn.add_row(*(Text(cell(_field(row, name))) for name in columns))
         self._print(drawn)
@@ -97,7 +99,7 @@ def progress(words: str) -> Generator[Bar]:
     if not sys.stderr.isatty():
         yield _no_bar
         return
-    parts = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    parts = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*parts, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(words, total=None)
 
@@ -119,7 +121,7 @@ def cell(item: object) -> str:
         case bool():
             return "yes" if item else "no"
         case str():
-            return printable(item)
+            return printable(_MOMENT.sub(r"\1 \2Z", item))
         case list() if all(isinstance(each, str) for each in cast("list[object]", item)):
             return printable(", ".join(cast("list[str]", item)))
         case list() | dict():

@@ -48,7 +48,7 @@ def upload(
     with progress(f"Uploading {file.name}") as move:
         for chunk in chunks:
             _upload(session, campaign, chunk, tally, dry_run=dry_run)
-            move(chunk.end, total)
+            move(chunk.end, total, f"{file.name}: {tally.accepted} accepted, {len(tally.rejects)} rejected")
     if rejects is not None:
         _write(rejects, tally.rejects)
     _report(session, tally, rejects=rejects, dry_run=dry_run)

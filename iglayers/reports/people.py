@@ -78,6 +78,7 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     await account_queries.erase_audit(conn, workspace_id, ids)
     names = [each.username for each in handles if each.username is not None]
     await sandbox_queries.erase(conn, workspace_id, names)
+    await queries_imports.erase_names(conn, workspace_id, names)
     await accounts.audit(conn, caller, "contact.erased", contact_id)
     return await read(conn, caller, username, pepper=pepper)
 

@@ -19,7 +19,7 @@ from iglayers.core.clock import Moment, real_now
 from iglayers.core.csv_text import Head, LostRow, MalformedRow, Part
 from iglayers.core.db import Connection, Database
 from iglayers.core.errors import Conflict, Invalid
-from iglayers.core.ids import CampaignId, ClientId, ImportId
+from iglayers.core.ids import CampaignId, ClientId, ImportId, WorkspaceId
 from iglayers.events import queries as events
 from iglayers.events.model import EventType, NewEvent
 from iglayers.targets import queries_imports as queries
@@ -42,7 +42,8 @@ BATCH_ROWS = 2_500
 WINDOW_BYTES = 1 << 20
 LONGEST_ROW_BYTES = 4 << 20
 REJECTS_KEPT_FOR = timedelta(days=30)
-RECEIVED_WITHIN = timedelta(hours=1)
+# Longer than a file may take to come in: only a process that ended leaves one behind.
+RECEIVED_WITHIN = timedelta(minutes=20)
 
 
 class Receiver:
@@ -213,7 +214,14 @@ async def end(  # noqa: PLR0913 what the event tells
     return ended
 
 
+async def drop_names(db: Database, ended: Import, *, workspace_id: WorkspaceId) -> None:
+    """After the commit of the end, so that it is told at once."""
+    async with db.connection() as conn:
+        await queries.drop_names(conn, workspace_id, ended.id)
+
+
 async def tidy(conn: Connection, *, now: Moment) -> None:
-    """Drop files that never came in whole, and rejects that nobody asks for any more."""
+    """Drop files that never came in whole, what is left of those that are done, and rejects past their time."""
+    await queries.drop_names_of_ended(conn)
     await queries.drop_unfinished(conn, before=now - RECEIVED_WITHIN)
     await queries.drop_old_rejects(conn, before=now - REJECTS_KEPT_FOR)

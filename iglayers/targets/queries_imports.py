@@ -112,13 +112,17 @@ async def end(
     conn: Connection, workspace_id: WorkspaceId, import_id: ImportId, *, state: ImportState, reason: str | None,
     at: datetime,
 ) -> None:  # fmt: skip
-    """The end of an import that is held; its bytes go, its rejects stay."""
+    """The end of an import that is held; its bytes go, its rejects stay, `drop_names` follows."""
     await execute(conn, "DELETE FROM import_pieces WHERE workspace_id = $1 AND import_id = $2", workspace_id, import_id)
-    await execute(conn, "DELETE FROM import_names WHERE workspace_id = $1 AND import_id = $2", workspace_id, import_id)
     await execute(conn, """
         UPDATE imports SET state = $3, reason = $4, ended_at = $5
         WHERE workspace_id = $1 AND id = $2
     """, workspace_id, import_id, state, reason, at)  # fmt: skip
+
+
+async def drop_names(conn: Connection, workspace_id: WorkspaceId, import_id: ImportId) -> None:
+    """Forget who stands where in a file that is done; a million rows, so nothing waits for this."""
+    await execute(conn, "DELETE FROM import_names WHERE workspace_id = $1 AND import_id = $2", workspace_id, import_id)
 
 
 async def by_id(
@@ -210,6 +214,22 @@ async def erase_rejects(conn: Connection, workspace_id: WorkspaceId, contact_ids
         FROM contacts c
         WHERE c.workspace_id = $1 AND c.id = ANY ($2) AND r.workspace_id = $1 AND r.handle_hash = c.handle_hash
     """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def erase_names(conn: Connection, workspace_id: WorkspaceId, usernames: list[str]) -> None:
+    """These people in what is left of files that are done."""
+    await execute(
+        conn, "DELETE FROM import_names WHERE workspace_id = $1 AND username = ANY ($2)", workspace_id, usernames
+    )
+
+
+async def drop_names_of_ended(conn: Connection) -> None:
+    """The same as `drop_names`, where a process ended in between."""
+    await execute(conn, """
+        DELETE FROM import_names n
+        USING imports i
+        WHERE i.ended_at IS NOT NULL AND n.import_id = i.id
+    """)  # fmt: skip
 
 
 async def drop_unfinished(conn: Connection, *, before: datetime) -> None:

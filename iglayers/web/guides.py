@@ -1,6 +1,6 @@
 """The guides of docs/ that the product shows itself, and the table of codes that stands in one of them.
 
-A wheel carries them beside this file; in a checkout they are read from docs/.
+`pages/` has links to them, in whose place a wheel carries the files.
 """
 
 import re
@@ -9,8 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-_BESIDE = Path(__file__).parent / "guides"
-_CHECKOUT = Path(__file__).parents[2] / "docs"
+_PAGES = Path(__file__).with_name("pages")
 _ROW = re.compile(r"^\| `(\w+)` \| (\d{3}) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
@@ -25,8 +24,7 @@ class Code(msgspec.Struct, frozen=True):
 
 @cache
 def guide(name: str) -> str:
-    folder = _BESIDE if _BESIDE.is_dir() else _CHECKOUT
-    return (folder / f"{name}.md").read_text(encoding="utf-8")
+    return (_PAGES / f"{name}.md").read_text(encoding="utf-8")
 
 
 @cache

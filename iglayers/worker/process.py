@@ -60,6 +60,7 @@ class Worker:
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
+            asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
@@ -126,4 +127,3 @@ class Worker:
         async with self._services.db.transaction() as conn:
             await account_queries.partition_events(conn, month=datetime.now(UTC).date())
             await account_queries.forget_old_answers(conn)
-            await imports.tidy(conn)

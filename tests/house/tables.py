@@ -72,6 +72,7 @@ CROSS_TENANT: dict[str, str] = {
     "sending.queries_upkeep.ended_leases": "workers end the leases of all workspaces",
     "sending.queries_upkeep.newest_begun": "the installation's newest message, against restored databases",
     "sending.queries_upkeep.knows": "the same: whether that message is still here",
+    "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",
     "targets.queries_imports.drop_unfinished": "housekeeping: files that never came in whole",
     "targets.queries_imports.drop_old_rejects": "retention: rejects that are past their time",
     "senders.transports.sandbox.queries.logged": "a provider's look-up: by its own id, or by the order's reference",

@@ -40,7 +40,8 @@ async def test_the_month_is_used_up_exactly(world: World, tmp_path: Path) -> Non
     await world.set_workspace(monthly_limit=17)
     for n in range(4):
         await world.sender(f"sender{n}")
-    made = [await world.campaign(people(f"c{n}", 10)) for n in range(4)]
+    # More people each than the month has messages: no campaign ends before the month is used up.
+    made = [await world.campaign(people(f"c{n}", 25)) for n in range(4)]
     await world.speed(FAST)
     async with working(world.services, tmp_path, workers=3):
         blocked = "SELECT count(*) = 4 FROM campaigns WHERE blocked_reason = 'usage_limit_exceeded'"
@@ -54,7 +55,7 @@ async def test_the_month_is_used_up_exactly(world: World, tmp_path: Path) -> Non
         await world.set_workspace(monthly_limit=None)
         for each in made:
             await until(lambda each=each: ended(world, each.id.uuid))
-    assert len(await world.delivered()) == len(set(await world.delivered())) == 40
+    assert len(await world.delivered()) == len(set(await world.delivered())) == 100
 
 
 async def ended(world: World, campaign_id: object) -> bool:

@@ -59,6 +59,9 @@ async def test_a_body_that_breaks_off_leaves_nothing(api: Api, database: Databas
     )
     await writer.drain()
     await until(lambda: _any(database, "import_pieces"))
+    async with database.connection() as conn:
+        import_id = ImportId(await conn.fetchval("SELECT id FROM imports"))
+    assert (await api.get(f"/imports/{import_id}")).status == 404
     assert (await api.get(f"/campaigns/{spring.id}/imports")).body["data"] == []
     assert await work_off(database) == 0
     writer.close()
@@ -165,7 +168,11 @@ async def test_an_erased_person_is_gone_from_the_rejects(api: Api, database: Dat
     made = await send(api, spring, HEADER + "@Zoe,,x,\nzoe,,,\nbad name,,,\n")
     assert (await api.delete("/contacts/zoe")).status == 409
     await work_off(database)
+    async with database.connection() as conn:
+        # As a worker leaves it that is killed right after the end.
+        await conn.execute("INSERT INTO import_names SELECT id, 'zoe', workspace_id, 2 FROM imports")
     assert (await api.delete("/contacts/zoe")).status == 200
+    assert await count(database, "import_names") == 0
     told = {row["line"]: (row["instagramUsername"], row["code"]) for row in await rejects(api, made.body["id"])}
     assert told == {"2": ("", "invalid_field"), "3": ("", "target_duplicate"), "4": ("bad name", "invalid_field")}
 
@@ -180,10 +187,13 @@ async def test_what_is_past_its_time_is_dropped(api: Api, database: Database, ca
         coming: "state = 'receiving'",
     }
     async with database.transaction() as conn:
+        await conn.execute("INSERT INTO import_names SELECT id, 'zoe', workspace_id, 2 FROM imports")
         for import_id, change in changes.items():
             await conn.execute(f"UPDATE imports SET {change} WHERE id = $1", ImportId.parse(import_id).uuid)
-        await campaign_imports.tidy(conn)
+    await campaign_imports.tidy(database)
+    async with database.connection() as conn:
         left = {ImportId(each["id"]) for each in await conn.fetch("SELECT id FROM imports")}
     assert {str(each) for each in left} == {old["id"], new["id"], coming}
+    assert await count(database, "import_names") == 1
     assert [len(await rejects(api, each["id"])) for each in (old, new)] == [0, 1]
     assert (await api.get(f"/imports/{old['id']}")).body["rejected"] == 1

@@ -1,4 +1,4 @@
-"""What the application answers and tells is what the document says of it: each route called once, each event provoked."""
+"""What the application answers and tells is what the document says of it: each route called, each event provoked."""
 
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
@@ -105,7 +105,7 @@ async def happen(api: Api, services: Services, caller: Caller, database: Databas
         await sending.later(hours=1)
     used = (await api.get("/usage")).body["sent"]
     await api.patch("/workspace", {"monthlyLimit": used + 1})
-    await sending.campaign(["sandbox.silent"], client_id=client.id)
+    await sending.campaign(["sandbox.silent"])
     await sending.send()
     await api.patch("/workspace", {"monthlyLimit": None})
     await sending.later(days=2)

@@ -35,7 +35,7 @@ def config(api: Api) -> SchemathesisConfig:
 
 
 def run(api: Api, world: World) -> tuple[set[str], list[str]]:
-    """Which operations were called, and what was found; every other call is about an object of the world."""
+    """Which operations were called, and what was found. Every other call is about an object of the world."""
     schema = schemathesis.openapi.from_dict(DOCUMENT, config=config(api)).exclude(path=LEFT_OUT)
     turn = 0
 

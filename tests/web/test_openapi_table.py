@@ -54,7 +54,7 @@ def taken(function: Any) -> Iterator[str]:
     """What a route's function says of the query parameters that it knows."""
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "only_query":
-            yield from (each.value for each in node.args if isinstance(each, ast.Constant))
+            yield from (str(each.value) for each in node.args if isinstance(each, ast.Constant))
 
 
 def test_each_event_is_told() -> None:
