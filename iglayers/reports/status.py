@@ -61,6 +61,9 @@ def _why(found: Pace, dispatch_held: str | None) -> Why:
     campaign = found.campaign
     if campaign.paused_reason is not None:
         return Why("paused", f"Paused: {campaign.paused_reason}", "Find out why, then POST /campaigns/{id}/resume")
+    if campaign.state is CampaignState.COMPLETED and (waiting := found.waiting.firsts + len(found.waiting.follow_ups)):
+        reason = f"The campaign is completed; {waiting} messages were added or queued again since."
+        return Why("completed", reason, "POST /campaigns/{id}/resume")
     if campaign.state is not CampaignState.RUNNING:
         return _STATES[campaign.state]
     if dispatch_held is not None:

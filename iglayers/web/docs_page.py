@@ -73,7 +73,7 @@ def _contents() -> Html:
     entries += [
         element("li", _link(target, title))
         for target, title in [
-            ("#events-sent", "Events"), ("#errors", "Errors"),
+            ("#events-sent", "What events hold"), ("#errors", "Errors"),
             *((f"#guide-{name}", f"Guide: {title}") for name, title in GUIDES.items()), ("#objects", "Objects"),
         ]
     ]  # fmt: skip
@@ -154,7 +154,7 @@ def _events() -> Html:
     told = cast("dict[str, Any]", document()["webhooks"])
     note = inline("What is posted to webhook endpoints, and answered by `GET /events`. Further fields may come.")
     return element(
-        "section", element("h2", "Events"), element("p", note),
+        "section", element("h2", "What events hold"), element("p", note),
         *(_event(name, each["post"]) for name, each in told.items()), id="events-sent",
     )  # fmt: skip
 
@@ -240,11 +240,18 @@ def _kind(schema: Schema) -> Html:
         case "object" if schema.get("additionalProperties"):
             return joined("object of ", _kind(schema["additionalProperties"]))
         case "string":
-            return joined({"date-time": "time", "date": "date"}.get(schema.get("format", ""), "string"))
+            return _text_kind(schema)
         case "integer" | "number" as kind if "minimum" in schema and "maximum" in schema:
             return joined(f"{kind}, {schema['minimum']:,} to {schema['maximum']:,}")
         case kind:
             return joined(kind or "any")
+
+
+def _text_kind(schema: Schema) -> Html:
+    prefix, _, is_id = schema.get("pattern", "").partition("_[0-9a-f]")
+    if is_id:
+        return joined("id ", element("code", f"{prefix.removeprefix('^')}_…"))
+    return joined({"date-time": "time", "date": "date"}.get(schema.get("format", ""), "string"))
 
 
 def _components() -> dict[str, Schema]:

@@ -105,6 +105,22 @@ async def test_a_running_campaign_says_which_rule_limits_it_and_until_when(
     assert told["projection"]["messages"] == 2
 
 
+async def test_people_added_to_a_completed_campaign_wait_for_a_person(
+    test_api: Api, stepping: Stepping, database: Database, test_caller: Caller
+) -> None:
+    await a_sender(database, test_caller)
+    spring = await campaign(database, test_caller)
+    await upload(test_api, spring, people("a1"))
+    await test_api.post(f"/campaigns/{spring.id}/start")
+    await stepping.run(spring.id)
+    told = await status(test_api, spring)
+    assert (told["code"], told["remedy"]) == ("completed", None)
+    await upload(test_api, spring, people("a2"))
+    told = await status(test_api, spring)
+    assert (told["code"], told["remedy"]) == ("completed", "POST /campaigns/{id}/resume")
+    assert "1 messages were added" in told["reason"]
+
+
 async def test_what_a_person_must_do_is_said(
     test_api: Api, stepping: Stepping, database: Database, test_caller: Caller
 ) -> None:
