@@ -59,13 +59,8 @@ async def _told(conn: Connection, found: Pace) -> Why:
 
 def _why(found: Pace, dispatch_held: str | None) -> Why:
     campaign = found.campaign
-    if campaign.paused_reason is not None:
-        return Why("paused", f"Paused: {campaign.paused_reason}", "Find out why, then POST /campaigns/{id}/resume")
-    if campaign.state is CampaignState.COMPLETED and (waiting := found.waiting.firsts + len(found.waiting.follow_ups)):
-        reason = f"The campaign is completed; {waiting} messages were added or queued again since."
-        return Why("completed", reason, "POST /campaigns/{id}/resume")
     if campaign.state is not CampaignState.RUNNING:
-        return _STATES[campaign.state]
+        return _at_rest(found)
     if dispatch_held is not None:
         because = f": {dispatch_held}" if dispatch_held else "."
         reason = f"Sending is held for the whole installation{because}"
@@ -82,6 +77,17 @@ def _why(found: Pace, dispatch_held: str | None) -> Why:
             return Why("next_step", reason, rule="next_step", next_at=_moment(campaign.next_at))
         case _:
             return _paced(found)
+
+
+def _at_rest(found: Pace) -> Why:
+    """Of a campaign that does not run: what led here, and what leads on."""
+    campaign, added = found.campaign, found.waiting.firsts + len(found.waiting.follow_ups)
+    if campaign.paused_reason is not None:
+        return Why("paused", f"Paused: {campaign.paused_reason}", "Find out why, then POST /campaigns/{id}/resume")
+    if campaign.state is CampaignState.COMPLETED and added:
+        reason = f"The campaign is completed; {added} messages were added or queued again since."
+        return Why("completed", reason, "POST /campaigns/{id}/resume")
+    return _STATES[campaign.state]
 
 
 def _blocked(found: Pace, blocker: Blocker) -> Why:
