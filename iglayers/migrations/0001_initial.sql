@@ -701,7 +701,6 @@ CREATE INDEX sandbox_plans_due ON sandbox_plans (workspace_id, due_at);
 -- Faults that strike once.
 CREATE TABLE sandbox_faults (
     workspace_id uuid NOT NULL,
-    sender_username text NOT NULL,
     recipient text NOT NULL,
-    PRIMARY KEY (workspace_id, sender_username, recipient)
+    PRIMARY KEY (workspace_id, recipient)
 );

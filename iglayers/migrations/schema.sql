@@ -424,7 +424,6 @@ CREATE TABLE public.replies (
 );
 CREATE TABLE public.sandbox_faults (
     workspace_id uuid NOT NULL,
-    sender_username text NOT NULL,
     recipient text NOT NULL
 );
 CREATE TABLE public.sandbox_messages (
@@ -673,7 +672,7 @@ ALTER TABLE ONLY public.replies
 ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.sandbox_faults
-    ADD CONSTRAINT sandbox_faults_pkey PRIMARY KEY (workspace_id, sender_username, recipient);
+    ADD CONSTRAINT sandbox_faults_pkey PRIMARY KEY (workspace_id, recipient);
 ALTER TABLE ONLY public.sandbox_messages
     ADD CONSTRAINT sandbox_messages_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.sandbox_plans

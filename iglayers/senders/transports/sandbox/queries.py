@@ -41,8 +41,8 @@ async def handle(
         WITH simulated AS (
             SELECT id AS workspace_id FROM workspaces WHERE id = $1 AND mode = 'test'
         ), fault AS (
-            INSERT INTO sandbox_faults (workspace_id, sender_username, recipient)
-            SELECT workspace_id, $2, $3 FROM simulated WHERE $8
+            INSERT INTO sandbox_faults (workspace_id, recipient)
+            SELECT workspace_id, $3 FROM simulated WHERE $8
             ON CONFLICT DO NOTHING
             RETURNING 1
         ), logged AS (
