@@ -27,6 +27,7 @@ class Process:
         self._environment = kept | {
             "IGLAYERS_DATABASE_URL": url, "IGLAYERS_DATA_DIR": str(folder), "IGLAYERS_SECRET_KEY": SECRET_KEY.hex(),
             "IGLAYERS_WORKER_SLOTS": "8", "IGLAYERS_LOG_LEVEL": "warning",
+            "IGLAYERS_BREAKER_LEAST": "1000000",  # so many unknowns would stop the campaign
         } | {f"IGLAYERS_{name.upper()}": str(item) for name, item in settings.items()}  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
