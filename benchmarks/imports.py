@@ -15,23 +15,16 @@ import http.client
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from machine import Bench, describe, opened
-
-from iglayers.accounts import actions as accounts
-from iglayers.campaigns import actions as campaigns
-from iglayers.clients import actions as clients
-from iglayers.templates import actions as templates
+from machine import Bench, campaign, describe, opened, process
 
 WANTED_RATIO = 0.8
 MOST_MIB = 300
@@ -53,15 +46,15 @@ def main() -> int:
 async def _measure(asked: argparse.Namespace) -> int:
     async with opened(sandbox_speed=1) as bench:
         await describe(bench)
-        key, campaign_id = await _campaign(bench)
-        with tempfile.TemporaryFile() as file, _process(bench, "api") as (api, port):
+        key, campaign_id = await campaign(bench)
+        with tempfile.TemporaryFile() as file, process(bench, "api") as (api, port):
             _write(file, rows=asked.rows, seed=asked.seed)
             print(f"file          {asked.rows:,} rows, {file.tell() / (1 << 20):.0f} MiB, seed {asked.seed}")
             caller = _Caller(port, key)
             started = time.perf_counter()
             import_id = caller.send(f"/campaigns/{campaign_id}/imports", file)["id"]
             print(f"sending       {time.perf_counter() - started:.1f} s, api at most {_most_mib(api):.0f} MiB")
-            with _process(bench, "worker") as (worker, _):
+            with process(bench, "worker") as (worker, _):
                 progress, ended = await asyncio.to_thread(_follow, caller, import_id, worker.pid, await _server(bench))
                 memory = max(_most_mib(api), _most_mib(worker))
         return _verdict(progress, ended, rows=asked.rows, memory=memory)
@@ -172,59 +165,6 @@ def _most_mib(process: subprocess.Popen[bytes]) -> float:
     """The most memory that the process ever held."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-async def _campaign(bench: Bench) -> tuple[str, str]:
-    caller = bench.caller
-    async with bench.services.db.transaction() as conn:
-        key = await accounts.create_key(conn, caller, accounts.NewKey(name="benchmark"))
-        client = await clients.create(conn, caller, clients.NewClient(name="Acme"))
-        template = await templates.create(
-            conn, caller, templates.NewTemplate(name="Intro", body="Hi {{firstName|there}}")
-        )
-        campaign = await campaigns.create(
-            conn, caller, campaigns.NewCampaign(client_id=client.id, name="Import", message_template_id=template.id)
-        )
-    return key.key, str(campaign.id)
-
-
-@contextmanager
-def _process(bench: Bench, name: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
-    """`iglayers api` or `iglayers worker`; the port that an API listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    settings = bench.services.settings
-    environment = os.environ | {
-        "IGLAYERS_DATABASE_URL": bench.url,
-        "IGLAYERS_DATA_DIR": str(settings.data_dir),
-        "IGLAYERS_SECRET_KEY": settings.secret_key or "",
-        "IGLAYERS_LOG_LEVEL": "warning",
-        "IGLAYERS_RATE_LIMIT_PER_MINUTE": "1000000",
-        "IGLAYERS_RATE_LIMIT_BURST": "1000000",
-        "IGLAYERS_PORT": str(port),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "iglayers", name], env=environment)
-    try:
-        if name == "api":
-            _wait_for(port, process)
-        yield process, port
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise SystemExit("the API did not start")
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise SystemExit("the API did not come up within 15 s")
 
 
 if __name__ == "__main__":

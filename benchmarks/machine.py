@@ -4,9 +4,13 @@ import os
 import platform
 import secrets
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,8 +20,11 @@ from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, Mode, Scope
 from iglayers.accounts.request import Services
+from iglayers.campaigns import actions as campaigns
 from iglayers.cli import installation
+from iglayers.clients import actions as clients
 from iglayers.core import config, log
+from iglayers.templates import actions as templates
 
 
 class Bench(msgspec.Struct):
@@ -78,3 +85,57 @@ async def describe(bench: Bench) -> None:
     print(f"machine       {os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}")
     print(f"versions      iglayers {__version__}, Python {platform.python_version()}, PostgreSQL {version}")
     print(f"durability    fsync {fsync}, synchronous_commit {commit}")
+
+
+async def campaign(bench: Bench) -> tuple[str, str]:
+    """A key and a draft campaign."""
+    caller = bench.caller
+    async with bench.services.db.transaction() as conn:
+        key = await accounts.create_key(conn, caller, accounts.NewKey(name="benchmark"))
+        client = await clients.create(conn, caller, clients.NewClient(name="Acme"))
+        template = await templates.create(
+            conn, caller, templates.NewTemplate(name="Intro", body="Hi {{firstName|there}}")
+        )
+        campaign = await campaigns.create(
+            conn, caller, campaigns.NewCampaign(client_id=client.id, name="Benchmark", message_template_id=template.id)
+        )
+    return key.key, str(campaign.id)
+
+
+@contextmanager
+def process(bench: Bench, name: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
+    """`iglayers api` or `iglayers worker`; the port that an API listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    settings = bench.services.settings
+    environment = os.environ | {
+        "IGLAYERS_DATABASE_URL": bench.url,
+        "IGLAYERS_DATA_DIR": str(settings.data_dir),
+        "IGLAYERS_SECRET_KEY": settings.secret_key or "",
+        "IGLAYERS_LOG_LEVEL": "warning",
+        "IGLAYERS_RATE_LIMIT_PER_MINUTE": "1000000",
+        "IGLAYERS_RATE_LIMIT_BURST": "1000000",
+        "IGLAYERS_PORT": str(port),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "iglayers", name], env=environment)
+    try:
+        if name == "api":
+            _wait_for(port, process)
+        yield process, port
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise SystemExit("the API did not start")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise SystemExit("the API did not come up within 15 s")

@@ -12,24 +12,15 @@ import asyncio
 import http.client
 import io
 import json
-import os
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import cast
 
 import asyncpg
-from machine import Bench, describe, opened
-
-from iglayers.accounts import actions as accounts
-from iglayers.campaigns import actions as campaigns
-from iglayers.clients import actions as clients
-from iglayers.templates import actions as templates
+from machine import Bench, campaign, describe, opened, process
 
 CALL_ROWS = 10_000
 WANTED_RATIO = 0.5
@@ -52,7 +43,7 @@ async def _measure(asked: argparse.Namespace) -> float:
     async with opened(sandbox_speed=1) as bench:
         await describe(bench)
         print(f"upload        {asked.rows:,} rows in calls of {CALL_ROWS:,}, {asked.rounds} rounds, seed {asked.seed}")
-        with _api(bench) as port:
+        with process(bench, "api") as (_, port):
             conn = cast("asyncpg.Connection", await asyncpg.connect(bench.url))
             try:
                 return await _compare(conn, bench, port, asked)
@@ -66,7 +57,7 @@ async def _compare(conn: asyncpg.Connection, bench: Bench, port: int, asked: arg
     for number in range(asked.rounds):
         bodies = _bodies(asked.rows, seed=asked.seed + number)
         await _empty(conn)
-        key, campaign_id = await _campaign(bench)
+        key, campaign_id = await campaign(bench)
         await _settle(conn)
         uploads.append(asked.rows / await asyncio.to_thread(_upload, port, key, campaign_id, bodies))
         written = await _read_back(conn)
@@ -145,57 +136,6 @@ async def _settle(conn: asyncpg.Connection) -> None:
     """Both begin with clean buffers; the role of an embedded server may not ask for it, and then neither gets it."""
     with suppress(asyncpg.InsufficientPrivilegeError):
         await conn.execute("CHECKPOINT")
-
-
-async def _campaign(bench: Bench) -> tuple[str, str]:
-    """A key and a draft campaign, each round its own."""
-    caller = bench.caller
-    async with bench.services.db.transaction() as conn:
-        key = await accounts.create_key(conn, caller, accounts.NewKey(name="benchmark"))
-        client = await clients.create(conn, caller, clients.NewClient(name="Acme"))
-        template = await templates.create(
-            conn, caller, templates.NewTemplate(name="Intro", body="Hi {{firstName|there}}")
-        )
-        campaign = await campaigns.create(
-            conn, caller, campaigns.NewCampaign(client_id=client.id, name="Upload", message_template_id=template.id)
-        )
-    return key.key, str(campaign.id)
-
-
-@contextmanager
-def _api(bench: Bench) -> Generator[int]:
-    """`iglayers api` on a loopback port; the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    settings = bench.services.settings
-    environment = os.environ | {
-        "IGLAYERS_DATABASE_URL": bench.url,
-        "IGLAYERS_DATA_DIR": str(settings.data_dir),
-        "IGLAYERS_SECRET_KEY": settings.secret_key or "",
-        "IGLAYERS_LOG_LEVEL": "warning",
-        "IGLAYERS_PORT": str(port),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "iglayers", "api"], env=environment)
-    try:
-        _wait_for(port, process)
-        yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        if process.poll() is not None:
-            raise SystemExit("the API did not start")
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise SystemExit("the API did not come up within 15 s")
 
 
 if __name__ == "__main__":

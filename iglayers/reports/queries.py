@@ -1,6 +1,7 @@
 """The only SQL of reports: it reads, across slices, and writes nothing."""
 
 from collections.abc import AsyncGenerator
+from typing import LiteralString
 
 from iglayers.core.db import Connection, execute, rows, stream
 from iglayers.core.ids import CampaignId, TargetId, WorkspaceId
@@ -59,10 +60,14 @@ async def page(
 
 
 async def prefer_first_row(conn: Connection) -> None:
-    """For the rest of this transaction: plans that begin to answer at once, though all takes a little longer."""
+    """For the rest of this transaction: plans that begin to answer at once, though all takes a little longer.
+
+    Joined in the order in which it is written, by keys: what is guessed about young tables takes minutes.
+    """
     await execute(conn, """
         SELECT set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true),
                set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true),
+               set_config('enable_seqscan', 'off', true), set_config('join_collapse_limit', '1', true),
                set_config('jit', 'off', true)
     """)  # fmt: skip
 
@@ -74,56 +79,66 @@ def every(
 
     There is no index by id alone: the states' branches are walked side by side and merged, so that nothing is sorted.
     """
-    return stream(conn, Result, """
-        SELECT t.id AS target_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
-               t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason,
-               s.username AS sender_username, m.route, m.body AS message, t.sent_at, t.replied_at,
-               r.text AS last_reply, t.updated_at
-        FROM (
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'queued' AND 'queued' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sending' AND 'sending' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets WHERE workspace_id = $1 AND campaign_id = $2
-                AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sent' AND 'sent' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'replied' AND 'replied' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'failed' AND 'failed' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'skipped' AND 'skipped' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'cancelled' AND 'cancelled' = ANY ($3::text[])
-            UNION ALL
-            SELECT id FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'unknown' AND 'unknown' = ANY ($3::text[])
-        ) AS listed
-        JOIN targets t ON t.workspace_id = $1 AND t.id = listed.id
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
-        LEFT JOIN LATERAL (
-            SELECT sender_id, route, body
-            FROM messages
-            WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND state <> 'not_sent'
-            ORDER BY step DESC
-            LIMIT 1
-        ) AS m ON true
-        LEFT JOIN LATERAL (
-            SELECT text
-            FROM replies
-            WHERE workspace_id = $1 AND target_id = t.id
-            ORDER BY received_at DESC, id DESC
-            LIMIT 1
-        ) AS r ON true
-        LEFT JOIN senders s ON s.workspace_id = $1 AND s.id = coalesce(m.sender_id, t.sender_id)
-        WHERE $4::timestamptz IS NULL OR t.updated_at >= $4
-        ORDER BY listed.id
-    """, workspace_id, campaign_id, filters.states, filters.updated_since)  # fmt: skip
+    return stream(conn, Result, _EVERY, workspace_id, campaign_id, filters.states, filters.updated_since)
+
+
+_EVERY: LiteralString = """
+    SELECT t.id AS target_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+           t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason,
+           s.username AS sender_username, m.route, m.body AS message, t.sent_at, t.replied_at,
+           r.text AS last_reply, t.updated_at
+    FROM (
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'queued' AND 'queued' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sending' AND 'sending' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets WHERE workspace_id = $1 AND campaign_id = $2
+            AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sent' AND 'sent' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'replied' AND 'replied' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'failed' AND 'failed' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'skipped' AND 'skipped' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'cancelled' AND 'cancelled' = ANY ($3::text[])
+        UNION ALL
+        SELECT id FROM targets
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'unknown' AND 'unknown' = ANY ($3::text[])
+    ) AS listed
+    -- OFFSET 0: looked up one by one. As a plain join the planner may walk all targets for each of them.
+    CROSS JOIN LATERAL (
+        SELECT id, contact_id, sender_id, profile_url, full_name, first_name, category, follower_count, variables,
+               state, error_code, reason, sent_at, replied_at, updated_at
+        FROM targets
+        WHERE workspace_id = $1 AND id = listed.id
+        OFFSET 0
+    ) AS t
+    JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+    LEFT JOIN LATERAL (
+        SELECT sender_id, route, body
+        FROM messages
+        WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND state <> 'not_sent'
+        ORDER BY step DESC
+        LIMIT 1
+    ) AS m ON true
+    LEFT JOIN LATERAL (
+        SELECT text
+        FROM replies
+        WHERE workspace_id = $1 AND target_id = t.id
+        ORDER BY received_at DESC, id DESC
+        LIMIT 1
+    ) AS r ON true
+    LEFT JOIN senders s ON s.workspace_id = $1 AND s.id = coalesce(m.sender_id, t.sender_id)
+    WHERE $4::timestamptz IS NULL OR t.updated_at >= $4
+    ORDER BY listed.id
+"""

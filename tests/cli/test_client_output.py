@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from iglayers.accounts.model import Caller
+from iglayers.cli import client_campaigns_view as view
 from iglayers.cli import client_output
 from iglayers.cli.client_output import Output, cell, printable, progress
 from iglayers.core.db import Database
@@ -136,6 +137,18 @@ async def test_results_come_in_each_format_on_standard_output_and_in_files(
     assert sorted(each["instagramUsername"] for each in listed) == names
     nobody = await line.done("results", "--campaign", campaign, "--format", "json", "--status", "sent")
     assert nobody["data"] == []
+
+
+async def test_person_reads_status_preflight_and_numbers_as_sentences(test_api: Api, campaign: str) -> None:
+    out, stream = shown()
+    view.show_status(out, (await test_api.get(f"/campaigns/{campaign}/status")).body)
+    view.show_preflight(out, (await test_api.post(f"/campaigns/{campaign}/preflight")).body)
+    view.show_stats(out, (await test_api.get(f"/campaigns/{campaign}/stats")).body)
+    told = stream.getvalue()
+    assert f"draft: The campaign has not been started.\n  iglayers campaigns start {campaign}\n" in told
+    assert "Targets: queued 3." in told
+    assert "It cannot start as it is.\n3 targets.\nblocker sender_not_available: " in told
+    assert "By day, UTC:" in told
 
 
 async def test_results_that_break_off_leave_the_file_as_it_was(tmp_path: Path) -> None:

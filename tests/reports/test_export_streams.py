@@ -1,18 +1,20 @@
 """A file of results begins at once, holds little in memory, and is never half a file that looks whole."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
 import pytest
 
 from iglayers.accounts.model import Caller
 from iglayers.campaigns.model import Campaign
-from iglayers.core.db import Database
+from iglayers.core.db import Connection, Database, plain
 from iglayers.reports import export, queries
-from iglayers.reports.model import Result
+from iglayers.reports.model import Filters, Result
+from iglayers.targets.model import TargetState
 from tests.serving import Api
 from tests.targets.uploads import campaign, people, upload
 
@@ -123,3 +125,30 @@ async def test_a_reader_that_takes_nothing_is_left_after_a_while(
     # What fits into the buffers on the way, and no more.
     assert made < 200_000
     writer.close()
+
+
+async def test_a_file_looks_at_each_person_once_however_many_there_are(
+    api: Api, spring: Campaign, database: Database, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upload(api, spring, people(*(f"person.{number}" for number in range(999))))
+    plans: list[dict[str, Any]] = []
+
+    async def explained(conn: Connection, _kind: type, sql: LiteralString, *values: Any) -> AsyncGenerator[Any, None]:
+        found = await conn.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, *plain(values))
+        plans.append(json.loads(bytes(found))[0]["Plan"])
+        for nothing in ():
+            yield nothing
+
+    monkeypatch.setattr(queries, "stream", explained)
+    async with database.transaction() as conn:
+        await conn.execute("ANALYZE targets, contacts")
+        await queries.prefer_first_row(conn)
+        filters = Filters(list(TargetState), None)
+        assert [each async for each in queries.every(conn, caller.workspace_id, spring.id, filters=filters)] == []
+    looked_at = [node["Actual Rows"] * node["Actual Loops"] for node in nodes(plans[0])]
+    assert plans[0]["Actual Rows"] == 1_000
+    assert max(looked_at) <= 2_000
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for below in plan.get("Plans", []) for node in nodes(below))]
