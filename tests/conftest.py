@@ -119,7 +119,7 @@ async def caller_of(database: Database, workspace_id: WorkspaceId, mode: Mode) -
 
 @pytest.fixture
 def services(database: Database, database_url: str, tmp_path: Path) -> Services:
-    """What a process opens. Call limits and the circuit breaker are out of the way; a test about them has settings of its own."""
+    """What a process opens. Call limits and the circuit breaker are out of the way, but in tests about them."""
     settings = Settings(
         data_dir=tmp_path, database_url=database_url, secret_key=SECRET_KEY.hex(),
         rate_limit_per_minute=600_000, rate_limit_burst=100_000, breaker_least=1_000_000,
