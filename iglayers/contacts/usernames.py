@@ -18,7 +18,7 @@ _CANONICAL = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9_]+)*")
 _HOSTS = frozenset({"instagram.com", "www.instagram.com", "m.instagram.com", "instagr.am", "www.instagr.am"})
 _CHAT_HOSTS = frozenset({"ig.me", "www.ig.me"})
 _ALL_HOSTS = _HOSTS | _CHAT_HOSTS
-# First parts of paths that are no profiles (facts/instagram-messaging.md 7.2).
+# First parts of paths on Instagram that are no profiles.
 _POSTS = frozenset({"p", "reel", "reels", "tv"})
 _RESERVED = frozenset({
     "s", "explore", "accounts", "direct", "about", "developer", "legal", "privacy", "terms", "directory", "graphql",
