@@ -81,8 +81,8 @@ async def set_clock(conn: Connection, workspace_id: WorkspaceId, new: Clock) -> 
     """Move a test workspace's clock, never backwards; live workspaces are left alone."""
     await execute(conn, """
         UPDATE workspaces
-        SET clock_real_at = $2, clock_at = $3, clock_speed = $4
-        WHERE id = $1 AND mode = 'test' AND clock_at <= $3
+        SET clock_real_at = $2, clock_at = greatest(clock_at, $3), clock_speed = $4
+        WHERE id = $1 AND mode = 'test'
     """, workspace_id, new.real_at, new.at, new.speed)  # fmt: skip
 
 

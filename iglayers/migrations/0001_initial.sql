@@ -296,7 +296,10 @@ BEGIN
         FROM pg_inherits i
         JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent IN ('events'::regclass, 'deliveries'::regclass, 'delivery_attempts'::regclass)
-          AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= moment AT TIME ZONE 'UTC'
+          -- In a CASE, or the names of other relations may be read as months before they are left out.
+          AND CASE WHEN c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+                   THEN to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= moment AT TIME ZONE 'UTC'
+                   ELSE false END
     LOOP
         EXECUTE format('DROP TABLE %s', part.name);
         dropped := dropped + 1;

@@ -25,7 +25,7 @@ CREATE FUNCTION public.delivery_id(of_event uuid) RETURNS uuid
 $$;
 CREATE FUNCTION public.drop_event_partitions(moment timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
-    AS $$
+    AS $_$
 DECLARE
     part record;
     dropped integer := 0;
@@ -37,14 +37,17 @@ BEGIN
         FROM pg_inherits i
         JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent IN ('events'::regclass, 'deliveries'::regclass, 'delivery_attempts'::regclass)
-          AND to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= moment AT TIME ZONE 'UTC'
+          -- In a CASE, or the names of other relations may be read as months before they are left out.
+          AND CASE WHEN c.relname ~ '_[0-9]{4}_[0-9]{2}$'
+                   THEN to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month' <= moment AT TIME ZONE 'UTC'
+                   ELSE false END
     LOOP
         EXECUTE format('DROP TABLE %s', part.name);
         dropped := dropped + 1;
     END LOOP;
     RETURN dropped;
 END
-$$;
+$_$;
 CREATE FUNCTION public.event_id() RETURNS uuid
     LANGUAGE sql
     AS $$

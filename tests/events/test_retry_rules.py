@@ -291,3 +291,11 @@ async def test_months_are_dropped_when_their_last_day_is_over(database: Database
         async with database.transaction() as conn:
             assert await queries_engine.drop_expired(conn, before=before) == dropped
         assert len(await months()) == left
+
+
+@pytest.mark.parametrize("left_out", ["hashjoin", "mergejoin", "nestloop", "hashjoin,nestloop", "hashjoin,mergejoin"])
+async def test_months_are_found_however_the_database_looks_for_them(database: Database, left_out: str) -> None:
+    async with database.transaction() as conn:
+        for each in left_out.split(","):
+            await conn.execute(f"SET LOCAL enable_{each} = off")
+        assert await queries_engine.drop_expired(conn, before=datetime(2020, 1, 1, tzinfo=UTC)) == 0
