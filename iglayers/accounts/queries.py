@@ -89,8 +89,8 @@ async def set_clock(conn: Connection, workspace_id: WorkspaceId, new: Clock) -> 
 async def wake(conn: Connection, workspace_id: WorkspaceId) -> None:
     """Ask the workers to plan this workspace's running campaigns anew, once this transaction has committed.
 
-    Call it last: it holds a row that every change of the workspace's plans takes. It takes an old row too, so that
-    a worker that is just reading that one does not carry this wake-up away before the change is there.
+    Call it last: it holds a row that every change of the workspace's plans takes. It renews an old row too, so that
+    a worker that is just following that one does not take this wake-up away before the change is there.
     """
     await execute(conn, """
         INSERT INTO wakeups (workspace_id) VALUES ($1)
@@ -98,10 +98,19 @@ async def wake(conn: Connection, workspace_id: WorkspaceId) -> None:
     """, workspace_id)  # fmt: skip
 
 
-async def take_wakeups(conn: Connection) -> list[WorkspaceId]:
-    """Workspaces whose plans must be made anew; taken, so that they come once."""
-    found = await conn.fetch("DELETE FROM wakeups RETURNING workspace_id")
-    return [WorkspaceId(each["workspace_id"]) for each in found]
+async def wakeups(conn: Connection) -> dict[WorkspaceId, str]:
+    """Workspaces whose plans must be made anew, and the version of each note."""
+    found = await conn.fetch("SELECT workspace_id, xmin::text AS version FROM wakeups")
+    return {WorkspaceId(each["workspace_id"]): each["version"] for each in found}
+
+
+async def forget_wakeups(conn: Connection, done: dict[WorkspaceId, str]) -> None:
+    """Take back the notes that were followed; one that was renewed meanwhile stays."""
+    await execute(conn, """
+        DELETE FROM wakeups w
+        USING unnest($1::uuid[], $2::text[]) AS done (workspace_id, version)
+        WHERE w.workspace_id = done.workspace_id AND w.xmin::text = done.version
+    """, list(done), list(done.values()))  # fmt: skip
 
 
 async def insert_key(conn: Connection, key: ApiKey, *, workspace_id: WorkspaceId, key_hash: bytes) -> None:

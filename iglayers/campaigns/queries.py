@@ -183,20 +183,12 @@ async def wake(conn: Connection, campaign_id: CampaignId) -> None:
     """, campaign_id)  # fmt: skip
 
 
-async def wake_workspaces(conn: Connection, workspace_ids: list[WorkspaceId]) -> int:
-    """Have the workers look at every running campaign of these workspaces now."""
-    return await execute(conn, """
-        WITH held AS MATERIALIZED (
-            -- As in `wake`.
-            SELECT id, due_at FROM campaigns
-            WHERE workspace_id = ANY ($1) AND state = 'running'
-            ORDER BY id
-            FOR NO KEY UPDATE
-        )
-        UPDATE campaigns c SET due_at = clock_timestamp()
-        FROM held
-        WHERE c.id = held.id AND held.due_at > clock_timestamp()
-    """, workspace_ids)  # fmt: skip
+async def running_in(conn: Connection, workspace_ids: list[WorkspaceId]) -> list[CampaignId]:
+    """The running campaigns of these workspaces."""
+    found = await conn.fetch("""
+        SELECT id FROM campaigns WHERE workspace_id = ANY ($1) AND state = 'running'
+    """, [each.uuid for each in workspace_ids])  # fmt: skip
+    return [CampaignId(each["id"]) for each in found]
 
 
 async def archive(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime) -> None:

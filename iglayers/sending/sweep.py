@@ -36,10 +36,17 @@ async def end_leases(db: Database) -> int:
 
 
 async def make_plans_anew(db: Database) -> int:
-    """Workspaces in which something changed that plans depend on: their running campaigns are due now."""
-    async with db.transaction() as conn:
-        workspaces = await account_queries.take_wakeups(conn)
-        return await campaign_queries.wake_workspaces(conn, workspaces) if workspaces else 0
+    """Workspaces in which something changed that plans depend on: their running campaigns are due now.
+
+    Each statement commits by itself, so that never more than one campaign is held; what a crash cuts off is done anew.
+    """
+    async with db.connection() as conn:
+        noted = await account_queries.wakeups(conn)
+        if noted:
+            for campaign_id in await campaign_queries.running_in(conn, list(noted)):
+                await campaign_queries.wake(conn, campaign_id)
+            await account_queries.forget_wakeups(conn, noted)
+    return len(noted)
 
 
 class Mark(msgspec.Struct, frozen=True):

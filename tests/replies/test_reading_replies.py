@@ -81,13 +81,13 @@ async def test_follow_ups_stop_in_the_whole_workspace(ledger: Ledger) -> None:
     somebody = await ledger.wrote_to("mario", follow_up=True)
     queued = await ledger.wrote_to("jane.doe", target="queued", message="not_sent")
     async with ledger.database.transaction() as conn:
-        await account_queries.take_wakeups(conn)
+        await account_queries.forget_wakeups(conn, await account_queries.wakeups(conn))
     await ledger.came_in("jane.doe", "hello")
     await ledger.read()
     due = [(await ledger.target(each))["next_due_at"] is not None for each in (answered, elsewhere, somebody, queued)]
     assert due == [False, False, True, True]
     async with ledger.database.transaction() as conn:
-        assert await account_queries.take_wakeups(conn) == [ledger.caller.workspace_id]
+        assert list(await account_queries.wakeups(conn)) == [ledger.caller.workspace_id]
 
 
 async def test_opting_out_suppresses_at_once_everywhere(ledger: Ledger) -> None:

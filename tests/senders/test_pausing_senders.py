@@ -25,7 +25,9 @@ async def sender(database: Database, test_caller: Caller) -> Sender:
 
 async def woken(database: Database) -> bool:
     async with database.transaction() as conn:
-        return bool(await account_queries.take_wakeups(conn))
+        noted = await account_queries.wakeups(conn)
+        await account_queries.forget_wakeups(conn, noted)
+    return bool(noted)
 
 
 async def told(database: Database) -> list[str]:
