@@ -105,7 +105,7 @@ async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign
 
 async def clone(conn: Connection, caller: Caller, campaign_id: CampaignId, wanted: Copy) -> Campaign:
     """A draft with the same settings, and the templates' texts as they are now; nobody is in it."""
-    old = await _read(conn, caller, campaign_id)
+    old = await find(conn, caller, campaign_id)
     new = NewCampaign(
         client_id=old.client_id, name=wanted.name or f"{old.name} (copy)"[:200], hourly_limit=old.hourly_limit,
         message_template_id=old.message_template_id, variants=old.variants, follow_ups=old.follow_ups,
@@ -278,7 +278,7 @@ async def cancel(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
     """End it for good: whoever was not written to is cancelled; what has begun settles as usual."""
     if not await queries.lock_alone(conn, caller.workspace_id, campaign_id, only=caller.client_id):
         raise CampaignNotFound("There is no such campaign.")
-    campaign = await _read(conn, caller, campaign_id)
+    campaign = await find(conn, caller, campaign_id)
     if campaign.state is CampaignState.CANCELLED:
         return campaign
     _refuse_leap(campaign, CampaignState.CANCELLED, "cancelled")
@@ -290,7 +290,7 @@ async def delete(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
     """Delete a campaign that wrote to nobody; archive one that did, for the ledger stays."""
     if not await queries.lock_alone(conn, caller.workspace_id, campaign_id, only=caller.client_id):
         raise CampaignNotFound("There is no such campaign.")
-    campaign = await _read(conn, caller, campaign_id)
+    campaign = await find(conn, caller, campaign_id)
     if campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED):
         raise InvalidState(f"A {campaign.state.value} campaign cannot be deleted.", remedy="Cancel it first.")
     if await queries.has_messages(conn, caller.workspace_id, campaign_id):
@@ -331,7 +331,7 @@ async def _enter(
     reason: str | None = None,
 ) -> Campaign:  # fmt: skip
     await queries.set_state(conn, caller.workspace_id, campaign.id, state=state, at=caller.now, paused_reason=reason)
-    entered = await _read(conn, caller, campaign.id)
+    entered = await find(conn, caller, campaign.id)
     await _record(conn, caller, event, entered)
     await accounts.audit(conn, caller, event.value, campaign.id, reason=reason)
     return entered
@@ -347,17 +347,18 @@ async def _record(conn: Connection, caller: Caller, event: EventType, campaign: 
 async def _locked(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
     if not await queries.lock(conn, caller.workspace_id, campaign_id, only=caller.client_id):
         raise CampaignNotFound("There is no such campaign.")
-    return await _read(conn, caller, campaign_id)
+    return await find(conn, caller, campaign_id)
 
 
 async def _locked_to_run(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
     """The campaign, held after its client, so that a client is not archived while one of its campaigns starts."""
-    client_id = (await _read(conn, caller, campaign_id)).client_id
+    client_id = (await find(conn, caller, campaign_id)).client_id
     await client_queries.lock(conn, caller.workspace_id, client_id, only=caller.client_id)
     return await _locked(conn, caller, campaign_id)
 
 
-async def _read(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+async def find(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
+    """A campaign that the caller may see."""
     campaign = await queries.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id)
     if campaign is None:
         raise CampaignNotFound("There is no such campaign.")

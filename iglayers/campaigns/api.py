@@ -44,10 +44,7 @@ def _state(text: str | None) -> CampaignState | None:
 async def show_campaign(request: ApiRequest) -> Response[bytes]:
     caller, campaign_id = request.caller, request.path_id(CampaignId, CampaignNotFound)
     async with request.connection() as conn:
-        campaign = await queries.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id)
-    if campaign is None:
-        raise CampaignNotFound("There is no such campaign.")
-    return answer(campaign)
+        return answer(await actions.find(conn, caller, campaign_id))
 
 
 @patch("/campaigns/{id:str}")

@@ -6,8 +6,8 @@ from litestar import Response, get, post
 from litestar.response import Stream
 
 from iglayers.accounts.request import ApiRequest, answer
+from iglayers.campaigns import actions as campaign_actions
 from iglayers.campaigns import actions_imports as actions
-from iglayers.campaigns import queries as campaign_queries
 from iglayers.campaigns.model import CampaignNotFound
 from iglayers.core.csv_text import MEDIA_TYPE, write_rows
 from iglayers.core.errors import UnsupportedMediaType
@@ -48,8 +48,7 @@ async def list_imports(request: ApiRequest) -> Response[bytes]:
     caller, limit, before = request.caller, request.limit(), request.cursor(ImportId)
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     async with request.connection() as conn:
-        if await campaign_queries.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id) is None:
-            raise CampaignNotFound("There is no such campaign.")
+        await campaign_actions.find(conn, caller, campaign_id)
         found = await queries_imports.page(conn, caller.workspace_id, campaign_id, before=before, limit=limit + 1)
     return answer(page(found, limit))
 

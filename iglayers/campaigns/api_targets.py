@@ -8,7 +8,7 @@ from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import actions as campaign_actions
 from iglayers.campaigns import queries as campaign_queries
 from iglayers.campaigns.actions_imports import as_upload_campaign
-from iglayers.campaigns.model import Campaign, CampaignNotFound
+from iglayers.campaigns.model import CampaignNotFound
 from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid, InvalidState
 from iglayers.core.ids import CampaignId, TargetId
@@ -58,7 +58,7 @@ async def list_targets(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     states = states_named(request.query_params.get("status"))
     async with request.connection() as conn:
-        await _campaign(conn, caller, campaign_id)
+        await campaign_actions.find(conn, caller, campaign_id)
         found = await queries.page(
             conn, caller.workspace_id, campaign_id, states=states, before=before, limit=limit + 1
         )
@@ -70,7 +70,7 @@ async def cancel_target(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     target_id = request.path_id(TargetId, TargetNotFound)
     async with request.unit() as unit:
-        await _campaign(unit.conn, request.caller, campaign_id)
+        await campaign_actions.find(unit.conn, request.caller, campaign_id)
         answered = unit.answer(await actions.cancel(unit.conn, request.caller, campaign_id, target_id))
     await campaign_actions.wake(request.services.db, campaign_id)
     return answered
@@ -87,13 +87,6 @@ def _only_rejected(request: ApiRequest) -> bool:
     if wanted not in ("all", "rejected"):
         raise Invalid("results must be all or rejected.", param="results")
     return wanted == "rejected"
-
-
-async def _campaign(conn: Connection, caller: Caller, campaign_id: CampaignId) -> Campaign:
-    campaign = await campaign_queries.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id)
-    if campaign is None:
-        raise CampaignNotFound("There is no such campaign.")
-    return campaign
 
 
 async def _upload_campaign(conn: Connection, caller: Caller, campaign_id: CampaignId) -> UploadCampaign:

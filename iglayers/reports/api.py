@@ -10,11 +10,10 @@ from litestar import Response, delete, get, post
 
 from iglayers.accounts.model import Scope
 from iglayers.accounts.request import ApiRequest, answer
-from iglayers.campaigns import queries as campaigns
+from iglayers.campaigns import actions as campaigns
 from iglayers.campaigns.model import Campaign, CampaignNotFound
 from iglayers.core import csv_text
 from iglayers.core.clock import Moment
-from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.wire import decode_special
@@ -45,7 +44,7 @@ async def show_results(request: ApiRequest) -> Response[bytes]:
 async def _page(request: ApiRequest, campaign_id: CampaignId, filters: Filters) -> Results:
     caller, limit, before = request.caller, request.limit(), request.cursor(TargetId)
     async with request.connection() as conn:
-        campaign = await _campaign(conn, request, campaign_id)
+        campaign = await campaigns.find(conn, request.caller, campaign_id)
         counts = await targets.counts(conn, caller.workspace_id, campaign_id)
         found = await queries.page(
             conn, caller.workspace_id, campaign_id, filters=filters, before=before, limit=limit + 1
@@ -59,7 +58,7 @@ async def _page(request: ApiRequest, campaign_id: CampaignId, filters: Filters) 
 
 async def _file(request: ApiRequest, campaign_id: CampaignId, filters: Filters, shape: str) -> Streamed:
     async with request.connection() as conn:
-        campaign = await _campaign(conn, request, campaign_id)
+        campaign = await campaigns.find(conn, request.caller, campaign_id)
     written = as_csv if shape == "csv" else as_ndjson
 
     @asynccontextmanager
@@ -69,14 +68,6 @@ async def _file(request: ApiRequest, campaign_id: CampaignId, filters: Filters, 
             yield written(queries.every(conn, request.caller.workspace_id, campaign_id, filters=filters))
 
     return Streamed(opened, media_type=FORMATS[shape], filename=f"{_file_name(campaign)}.{shape}")
-
-
-async def _campaign(conn: Connection, request: ApiRequest, campaign_id: CampaignId) -> Campaign:
-    caller = request.caller
-    campaign = await campaigns.by_id(conn, caller.workspace_id, campaign_id, only=caller.client_id)
-    if campaign is None:
-        raise CampaignNotFound("There is no such campaign.")
-    return campaign
 
 
 def _file_name(campaign: Campaign) -> str:
@@ -99,7 +90,7 @@ async def show_status(request: ApiRequest) -> Response[bytes]:
     request.only_query()
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     async with request.services.db.transaction() as conn:
-        campaign = await _campaign(conn, request, campaign_id)
+        campaign = await campaigns.find(conn, request.caller, campaign_id)
         return answer(await status.read(conn, request.caller, campaign))
 
 
@@ -109,7 +100,7 @@ async def run_preflight(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     await request.read_nothing()
     async with request.services.db.transaction() as conn:
-        campaign = await _campaign(conn, request, campaign_id)
+        campaign = await campaigns.find(conn, request.caller, campaign_id)
         return answer(await preflight.check(conn, request.caller, campaign))
 
 
@@ -119,7 +110,7 @@ async def show_target(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     target_id = request.path_id(TargetId, TargetNotFound)
     async with request.services.db.transaction() as conn:
-        campaign = await _campaign(conn, request, campaign_id)
+        campaign = await campaigns.find(conn, request.caller, campaign_id)
         return answer(await timeline.read(conn, request.caller, campaign, target_id))
 
 
@@ -131,7 +122,7 @@ async def show_stats(request: ApiRequest) -> Response[bytes]:
     if by not in stats.SPANS:
         raise Invalid("by must be hour or day.", param="by")
     async with request.services.db.transaction() as conn:
-        campaign = await _campaign(conn, request, campaign_id)
+        campaign = await campaigns.find(conn, request.caller, campaign_id)
         return answer(await stats.campaign(conn, request.caller, campaign, by=by))
 
 
