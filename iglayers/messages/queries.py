@@ -73,7 +73,7 @@ async def doubt_not_sent(conn: Connection, workspace_id: WorkspaceId, message_id
           AND NOT EXISTS (
               SELECT FROM messages other
               WHERE other.workspace_id = $1 AND other.target_id = m.target_id AND other.step = m.step
-                AND other.kind = 'step' AND other.state <> 'not_sent')
+                AND other.kind = 'step' AND other.state NOT IN ('not_sent', 'skipped'))
     """, workspace_id, message_id) > 0  # fmt: skip
 
 

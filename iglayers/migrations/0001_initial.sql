@@ -393,6 +393,7 @@ CREATE TABLE senders (
     last_begun_at timestamptz,
     last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
+    rests_until timestamptz,                        -- the provider asked to wait, or is about to
     archived_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -414,9 +415,10 @@ CREATE TABLE conversations (
     sender_id uuid NOT NULL REFERENCES senders,
     contact_id uuid REFERENCES contacts,            -- null until the username is known
     igsid text,                                     -- Instagram's id of the person, per account
-    window_ends_at timestamptz,
+    username text,                                  -- as Instagram told it last; null until known, and after erasure
+    window_ends_at timestamptz,                     -- 24 h after the person's last word
     last_inbound_at timestamptz,
-    comments jsonb NOT NULL DEFAULT '[]',
+    comments jsonb NOT NULL DEFAULT '[]',           -- {"id", "at", "mediaId"}: each opens one private reply for 7 days
     created_at timestamptz NOT NULL,
     UNIQUE (sender_id, contact_id),
     UNIQUE (sender_id, igsid)
@@ -429,7 +431,8 @@ CREATE TABLE inbound (
     workspace_id uuid NOT NULL REFERENCES workspaces,
     sender_id uuid NOT NULL REFERENCES senders,
     provider_key text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('reply', 'echo')),
+    kind text NOT NULL CHECK (kind IN (
+        'reply', 'echo', 'deletion', 'edit', 'reaction', 'read', 'comment', 'referral', 'other')),
     fact jsonb NOT NULL,
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- (real)
@@ -619,25 +622,38 @@ CREATE TABLE messages (
     body text,                                      -- null after erasure
     state text NOT NULL CHECK (state IN (
         'sending', 'handed_over', 'claimed', 'sent', 'failed', 'skipped', 'not_sent', 'unknown')),
+    -- Whether it counts against limits: everything that has begun, unknown included.
+    counts boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('not_sent', 'handed_over', 'skipped')) STORED,
     attempt_id uuid NOT NULL,
     lease_until timestamptz,                        -- (real)
-    begun_at timestamptz NOT NULL,
+    begun_at timestamptz NOT NULL,                  -- of a card that nobody has claimed: handed over
     settled_at timestamptz,
     provider_message_id text,
     error_code text,
     reason text,
     evidence jsonb NOT NULL DEFAULT '[]',
     author text,                                    -- who wrote an answer, claimed a card, or resolved an unknown
+    comment_id text,                                -- the comment that this is the one private reply to
+    held jsonb,                                     -- what the claimer of a card said became of it,
+    held_until timestamptz,                         -- (real) until when that can be undone
     usage_month date,                               -- the month in which it was counted
     CHECK (kind = 'answer' OR (target_id IS NOT NULL AND campaign_id IS NOT NULL)),
-    CHECK (state <> 'sending' OR lease_until IS NOT NULL)
+    CHECK (state NOT IN ('sending', 'claimed') OR lease_until IS NOT NULL),
+    CHECK (state <> 'claimed' OR author IS NOT NULL),
+    CHECK ((held IS NULL) = (held_until IS NULL))
 ) WITH (fillfactor = 85);
 -- At most one attempt of a step that may have reached the person.
-CREATE UNIQUE INDEX messages_once ON messages (target_id, step) WHERE kind = 'step' AND state <> 'not_sent';
+CREATE UNIQUE INDEX messages_once ON messages (target_id, step)
+    WHERE kind = 'step' AND state NOT IN ('not_sent', 'skipped');
 CREATE UNIQUE INDEX messages_one_in_flight ON messages (sender_id) WHERE state = 'sending';
-CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE state <> 'not_sent';
-CREATE INDEX messages_by_campaign ON messages (campaign_id, begun_at) WHERE state <> 'not_sent';
-CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE state <> 'not_sent';
+CREATE UNIQUE INDEX messages_once_a_comment ON messages (sender_id, comment_id)
+    WHERE comment_id IS NOT NULL AND state <> 'not_sent';
+CREATE INDEX messages_cards ON messages (workspace_id, sender_id, id) WHERE state IN ('handed_over', 'claimed');
+CREATE INDEX messages_leases ON messages (lease_until) WHERE state IN ('sending', 'claimed');
+CREATE INDEX messages_held ON messages (held_until) WHERE held_until IS NOT NULL;
+CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_campaign ON messages (campaign_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE counts;
 CREATE INDEX messages_bad_by_campaign ON messages (campaign_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_bad_by_sender ON messages (sender_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';

@@ -203,6 +203,7 @@ CREATE TABLE public.conversations (
     sender_id uuid NOT NULL,
     contact_id uuid,
     igsid text,
+    username text,
     window_ends_at timestamp with time zone,
     last_inbound_at timestamp with time zone,
     comments jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -331,7 +332,7 @@ CREATE TABLE public.inbound (
     failures smallint DEFAULT 0 NOT NULL,
     not_before timestamp with time zone,
     contact_id uuid,
-    CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'echo'::text])))
+    CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'echo'::text, 'deletion'::text, 'edit'::text, 'reaction'::text, 'read'::text, 'comment'::text, 'referral'::text, 'other'::text])))
 );
 CREATE TABLE public.installation (
     one boolean DEFAULT true NOT NULL,
@@ -382,6 +383,7 @@ CREATE TABLE public.messages (
     route text NOT NULL,
     body text,
     state text NOT NULL,
+    counts boolean GENERATED ALWAYS AS ((state <> ALL (ARRAY['not_sent'::text, 'handed_over'::text, 'skipped'::text]))) STORED NOT NULL,
     attempt_id uuid NOT NULL,
     lease_until timestamp with time zone,
     begun_at timestamp with time zone NOT NULL,
@@ -391,9 +393,14 @@ CREATE TABLE public.messages (
     reason text,
     evidence jsonb DEFAULT '[]'::jsonb NOT NULL,
     author text,
+    comment_id text,
+    held jsonb,
+    held_until timestamp with time zone,
     usage_month date,
     CONSTRAINT messages_check CHECK (((kind = 'answer'::text) OR ((target_id IS NOT NULL) AND (campaign_id IS NOT NULL)))),
-    CONSTRAINT messages_check1 CHECK (((state <> 'sending'::text) OR (lease_until IS NOT NULL))),
+    CONSTRAINT messages_check1 CHECK (((state <> ALL (ARRAY['sending'::text, 'claimed'::text])) OR (lease_until IS NOT NULL))),
+    CONSTRAINT messages_check2 CHECK (((state <> 'claimed'::text) OR (author IS NOT NULL))),
+    CONSTRAINT messages_check3 CHECK (((held IS NULL) = (held_until IS NULL))),
     CONSTRAINT messages_kind_check CHECK ((kind = ANY (ARRAY['step'::text, 'answer'::text]))),
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['sending'::text, 'handed_over'::text, 'claimed'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'not_sent'::text, 'unknown'::text])))
 )
@@ -475,6 +482,7 @@ CREATE TABLE public.senders (
     last_begun_at timestamp with time zone,
     last_message_id uuid,
     ready_at timestamp with time zone NOT NULL,
+    rests_until timestamp with time zone,
     archived_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
@@ -735,11 +743,15 @@ CREATE INDEX inbound_unprocessed ON public.inbound USING btree (id) WHERE (proce
 CREATE INDEX message_templates_by_workspace ON public.message_templates USING btree (workspace_id, id);
 CREATE INDEX messages_bad_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
 CREATE INDEX messages_bad_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
-CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state <> 'not_sent'::text);
-CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) WHERE (state <> 'not_sent'::text);
+CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) WHERE counts;
 CREATE INDEX messages_by_contact ON public.messages USING btree (contact_id, begun_at);
-CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE (state <> 'not_sent'::text);
-CREATE UNIQUE INDEX messages_once ON public.messages USING btree (target_id, step) WHERE ((kind = 'step'::text) AND (state <> 'not_sent'::text));
+CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE counts;
+CREATE INDEX messages_cards ON public.messages USING btree (workspace_id, sender_id, id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
+CREATE INDEX messages_held ON public.messages USING btree (held_until) WHERE (held_until IS NOT NULL);
+CREATE INDEX messages_leases ON public.messages USING btree (lease_until) WHERE (state = ANY (ARRAY['sending'::text, 'claimed'::text]));
+CREATE UNIQUE INDEX messages_once ON public.messages USING btree (target_id, step) WHERE ((kind = 'step'::text) AND (state <> ALL (ARRAY['not_sent'::text, 'skipped'::text])));
+CREATE UNIQUE INDEX messages_once_a_comment ON public.messages USING btree (sender_id, comment_id) WHERE ((comment_id IS NOT NULL) AND (state <> 'not_sent'::text));
 CREATE UNIQUE INDEX messages_one_in_flight ON public.messages USING btree (sender_id) WHERE (state = 'sending'::text);
 CREATE INDEX messages_unknown ON public.messages USING btree (workspace_id, id) WHERE (state = 'unknown'::text);
 CREATE INDEX replies_by_contact ON public.replies USING btree (contact_id);

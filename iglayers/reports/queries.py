@@ -43,7 +43,7 @@ async def page(
         LEFT JOIN LATERAL (
             SELECT sender_id, route, body
             FROM messages
-            WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND state <> 'not_sent'
+            WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND counts
             ORDER BY step DESC
             LIMIT 1
         ) AS m ON true
@@ -127,7 +127,7 @@ _EVERY: LiteralString = """
     LEFT JOIN LATERAL (
         SELECT sender_id, route, body
         FROM messages
-        WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND state <> 'not_sent'
+        WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND counts
         ORDER BY step DESC
         LIMIT 1
     ) AS m ON true

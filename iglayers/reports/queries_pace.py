@@ -20,7 +20,7 @@ async def serving(
                s.last_message_id::text AS last_message_id,
                ARRAY(
                    SELECT m.begun_at FROM messages m
-                   WHERE m.workspace_id = $1 AND m.sender_id = s.id AND m.state <> 'not_sent' AND m.begun_at > $4
+                   WHERE m.workspace_id = $1 AND m.sender_id = s.id AND m.counts AND m.begun_at > $4
                    ORDER BY m.begun_at) AS begun
         FROM senders s
         WHERE s.workspace_id = $1 AND s.archived_at IS NULL
@@ -38,7 +38,7 @@ async def campaign_lane(
         SELECT c.hourly_limit, c.daily_limit, c.last_message_id::text AS last_message_id,
                ARRAY(
                    SELECT m.begun_at FROM messages m
-                   WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.state <> 'not_sent' AND m.begun_at > $3
+                   WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.counts AND m.begun_at > $3
                    ORDER BY m.begun_at) AS begun
         FROM campaigns c
         WHERE c.workspace_id = $1 AND c.id = $2
@@ -52,11 +52,11 @@ async def client_lane(
     return await row(conn, LaneFacts, """
         SELECT c.hourly_limit, c.daily_limit,
                (SELECT m.id::text FROM messages m
-                WHERE m.workspace_id = $1 AND m.client_id = $2 AND m.state <> 'not_sent'
+                WHERE m.workspace_id = $1 AND m.client_id = $2 AND m.counts
                 ORDER BY m.begun_at DESC LIMIT 1) AS last_message_id,
                ARRAY(
                    SELECT m.begun_at FROM messages m
-                   WHERE m.workspace_id = $1 AND m.client_id = $2 AND m.state <> 'not_sent' AND m.begun_at > $3
+                   WHERE m.workspace_id = $1 AND m.client_id = $2 AND m.counts AND m.begun_at > $3
                      AND (c.hourly_limit IS NOT NULL OR c.daily_limit IS NOT NULL)
                    ORDER BY m.begun_at) AS begun
         FROM clients c

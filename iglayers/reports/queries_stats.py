@@ -35,7 +35,7 @@ async def series(
             SELECT date_trunc($3, begun_at, $4) AS at, state = 'sent' AS sent, state = 'failed' AS failed,
                    state = 'unknown' AS unknown, false AS replied
             FROM messages
-            WHERE workspace_id = $1 AND campaign_id = $2 AND kind = 'step' AND state <> 'not_sent' AND begun_at >= $5
+            WHERE workspace_id = $1 AND campaign_id = $2 AND kind = 'step' AND counts AND begun_at >= $5
             UNION ALL
             SELECT date_trunc($3, received_at, $4), false, false, false, true
             FROM replies
@@ -60,7 +60,7 @@ async def senders(conn: Connection, workspace_id: WorkspaceId, campaign_id: Camp
                 WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.sender_id = s.id) AS replied
         FROM messages m
         JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id
-        WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.kind = 'step' AND m.state <> 'not_sent'
+        WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.kind = 'step' AND m.counts
         GROUP BY s.id, s.username
         ORDER BY sent DESC, s.username
     """, workspace_id, campaign_id)  # fmt: skip
@@ -82,7 +82,7 @@ async def steps(conn: Connection, workspace_id: WorkspaceId, campaign_id: Campai
             WHERE workspace_id = $1 AND campaign_id = $2 AND message_id IS NOT NULL
             GROUP BY message_id
         ) AS r ON r.message_id = m.id
-        WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.kind = 'step' AND m.state <> 'not_sent'
+        WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.kind = 'step' AND m.counts
         GROUP BY m.step, m.variant
         ORDER BY m.step, m.variant
     """, workspace_id, campaign_id)  # fmt: skip

@@ -41,10 +41,18 @@ class Trouble(StrEnum):
     DISABLED = "disabled"
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """The provider asked an account to wait, or is about to: nothing more leaves through it until then."""
+
+    until: datetime  # the workspace's time
+    reason: str
+
+
 class Sent(msgspec.Struct, frozen=True):
     """The provider took the message and named it."""
 
     provider_message_id: str
+    rest: Rest | None = None
 
 
 class HandedOver(msgspec.Struct, frozen=True):
@@ -54,13 +62,16 @@ class HandedOver(msgspec.Struct, frozen=True):
 class NotSent(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that nothing reached the person: a failure before the first byte, or a documented rejection.
 
-    With `retry_at` the target is queued again; without it, this is final.
+    With `retry_at` the target is queued again; without it, this is final. `opted_out`: the person has blocked the
+    account or stopped its messages, and must not be written to by anybody.
     """
 
     code: str
     reason: str
     retry_at: datetime | None = None
     trouble: Trouble | None = None
+    rest: Rest | None = None
+    opted_out: bool = False
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -78,6 +89,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     id: SenderId
     workspace_id: WorkspaceId
     username: str
+    instagram_id: str | None = None
 
 
 class Recipient(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,12 +99,28 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     username: str
 
 
+class Comment(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """A comment of a person below a post of the account; it may be answered by one private message."""
+
+    id: str
+    at: Moment  # when it was written, or first seen where the provider does not tell
+    media_id: str | None = None
+
+
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sender knows of its thread with a person."""
+    """What a sender knows of its thread with a person, in the workspace's time."""
 
     igsid: str | None = None
-    window_ends_at: datetime | None = None
-    comments: list[dict[str, Any]] = []
+    window_ends_at: Moment | None = None
+    last_inbound_at: Moment | None = None
+    comments: list[Comment] = []  # those that were not answered yet
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a provider finds the person: by its own id for the thread, or by the comment that is answered."""
+
+    igsid: str | None = None
+    comment_id: str | None = None
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +130,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reference: UUID
     account: Account
     recipient: Recipient
+    address: Address = Address()
     route: str
     text: str
     now: Moment
@@ -109,11 +138,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Permitted(msgspec.Struct, frozen=True, kw_only=True):
-    """The way that is open to this person now, by which rule, and until when."""
+    """The way that is open to this person now, by which rule, and until when.
+
+    A route is a transport's name, or that and the provider's own route: `instagram.window`, `instagram.comment`.
+    """
 
     route: str
     rule: str
     until: datetime | None = None
+    address: Address = Address()
 
 
 class NotPermitted(msgspec.Struct, frozen=True):
@@ -125,12 +158,13 @@ class NotPermitted(msgspec.Struct, frozen=True):
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """Something that came in, once for each provider key.
 
-    `fact` of a reply holds `username` and `text`. Of an echo, the provider's report of a message of ours:
+    `fact` of whatever a person did holds `username` where the provider tells it, or `igsid`, the person's id for this
+    account; of a reply also `text`. Of an echo, the provider's report of a message of the account's:
     `providerMessageId`, and the order's `reference` where the provider carries it back.
     """
 
     provider_key: str
-    kind: str  # reply, echo
+    kind: str  # reply, echo, deletion, edit, reaction, read, comment, referral, other
     occurred_at: Moment
     fact: dict[str, Any]
 

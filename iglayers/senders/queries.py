@@ -136,7 +136,7 @@ async def begun(  # noqa: PLR0913 two windows and two limits
         WITH counted AS MATERIALIZED (
             SELECT begun_at
             FROM messages
-            WHERE workspace_id = $1 AND sender_id = $2 AND state <> 'not_sent' AND begun_at > $4
+            WHERE workspace_id = $1 AND sender_id = $2 AND counts AND begun_at > $4
         )
         SELECT (SELECT count(*) FROM counted WHERE begun_at > $3)::int AS in_hour,
                (SELECT count(*) FROM counted)::int AS in_day,
@@ -144,7 +144,7 @@ async def begun(  # noqa: PLR0913 two windows and two limits
                (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET $5::int - 1 LIMIT 1) AS nth_in_hour,
                (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET $6::int - 1 LIMIT 1) AS nth_in_day,
                (SELECT count(*) FROM messages m
-                WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.state <> 'not_sent'
+                WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.counts
                   AND m.begun_at >= date_trunc('day', s.last_begun_at, $7::text) AND m.begun_at <= s.last_begun_at
                )::int AS day_used,
                s.last_begun_at, s.last_message_id

@@ -255,24 +255,24 @@ _FACTS: LiteralString = """
            c.name AS client_name, c.hourly_limit AS client_hourly_limit, c.daily_limit AS client_daily_limit,
            EXISTS (SELECT FROM messages m WHERE m.sender_id = $3 AND m.state = 'sending') AS sender_busy,
            CASE WHEN $6::int IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.sender_id = $3 AND m.state <> 'not_sent'
+               SELECT m.begun_at FROM messages m WHERE m.sender_id = $3 AND m.counts
                ORDER BY m.begun_at DESC OFFSET $6::int - 1 LIMIT 1) END AS sender_nth_in_hour,
            CASE WHEN $7::int IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.sender_id = $3 AND m.state <> 'not_sent'
+               SELECT m.begun_at FROM messages m WHERE m.sender_id = $3 AND m.counts
                ORDER BY m.begun_at DESC OFFSET $7::int - 1 LIMIT 1) END AS sender_nth_in_day,
            CASE WHEN $7::int IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
-               WHERE m.sender_id = $3 AND m.state <> 'not_sent'
+               WHERE m.sender_id = $3 AND m.counts
                  AND m.begun_at >= date_trunc('day', $10::timestamptz, $13::text)) END AS sender_day_used,
            CASE WHEN $8::int IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
+               SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.counts
                ORDER BY m.begun_at DESC OFFSET $8::int - 1 LIMIT 1) END AS campaign_nth_in_hour,
            CASE WHEN $9::int IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
+               SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.counts
                ORDER BY m.begun_at DESC OFFSET $9::int - 1 LIMIT 1) END AS campaign_nth_in_day,
            CASE WHEN $9::int IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
-               WHERE m.campaign_id = $2 AND m.state <> 'not_sent'
+               WHERE m.campaign_id = $2 AND m.counts
                  AND m.begun_at >= date_trunc('day', $11::timestamptz, $13::text)) END AS campaign_day_used,
            p.target_id, p.step, p.profile_url, p.full_name, p.first_name, p.category, p.follower_count,
            p.variables, p.contact_id, p.username, coalesce(p.merged, false) AS merged,
@@ -440,20 +440,20 @@ async def free_sender(conn: Connection, attempt: Attempt, *, at: Moment) -> None
 _CLIENT_HISTORY: LiteralString = """
     SELECT c.hourly_limit, c.daily_limit,
            CASE WHEN c.hourly_limit IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.counts
                ORDER BY m.begun_at DESC OFFSET c.hourly_limit - 1 LIMIT 1) END AS nth_in_hour,
            CASE WHEN c.daily_limit IS NOT NULL THEN (
-               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.counts
                ORDER BY m.begun_at DESC OFFSET c.daily_limit - 1 LIMIT 1) END AS nth_in_day,
            CASE WHEN c.daily_limit IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
-               WHERE m.client_id = c.id AND m.state <> 'not_sent'
+               WHERE m.client_id = c.id AND m.counts
                  AND m.begun_at >= date_trunc('day', last.begun_at, $3::text)) END AS day_used,
            last.begun_at AS last_begun_at, last.id AS last_message_id
     FROM clients c
     LEFT JOIN LATERAL (
         SELECT m.id, m.begun_at FROM messages m
-        WHERE m.client_id = c.id AND m.state <> 'not_sent'
+        WHERE m.client_id = c.id AND m.counts
         ORDER BY m.begun_at DESC
         LIMIT 1) last ON true
     WHERE c.workspace_id = $1 AND c.id = $2

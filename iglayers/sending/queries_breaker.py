@@ -27,7 +27,7 @@ async def campaigns(conn: Connection, *, least_bad: int) -> list[Tally]:
         SELECT c.id, c.workspace_id, w.mode, bad.failed, bad.unknown, bad.opted_out,
                (SELECT count(*) FROM messages m
                 WHERE m.workspace_id = c.workspace_id AND m.campaign_id = c.id AND m.begun_at > span.since
-                  AND m.state <> 'not_sent' AND m.state IN ('sent', 'failed', 'unknown'))::int AS ended
+                  AND m.state IN ('sent', 'failed', 'unknown'))::int AS ended
         FROM campaigns c
         JOIN workspaces w ON w.id = c.workspace_id
         CROSS JOIN LATERAL (
@@ -55,7 +55,7 @@ async def senders(conn: Connection, *, least_bad: int) -> list[Tally]:
         SELECT s.id, s.workspace_id, w.mode, bad.failed, bad.unknown, bad.opted_out,
                (SELECT count(*) FROM messages m
                 WHERE m.workspace_id = s.workspace_id AND m.sender_id = s.id AND m.begun_at > span.since
-                  AND m.state <> 'not_sent' AND m.state IN ('sent', 'failed', 'unknown'))::int AS ended
+                  AND m.state IN ('sent', 'failed', 'unknown'))::int AS ended
         FROM senders s
         JOIN workspaces w ON w.id = s.workspace_id
         CROSS JOIN LATERAL (

@@ -29,7 +29,7 @@ async def histories(
         SELECT asked.contact_id, t.id AS target_id, t.state,
                EXISTS (
                    SELECT FROM messages m
-                   WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.state <> 'not_sent'
+                   WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.counts
                ) AS is_written_to,
                EXISTS (
                    SELECT FROM first_contacts f
@@ -98,7 +98,7 @@ async def queue_again(
         WHERE t.workspace_id = $1 AND t.id = given.id AND t.state = ANY ($3::text[])
           AND NOT EXISTS (
               SELECT FROM messages m
-              WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.state <> 'not_sent'
+              WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.counts
           )
         RETURNING t.id
     """, workspace_id.uuid, now, [state.value for state in ENDED_UNSENT], ids, *_columns(people))  # fmt: skip
