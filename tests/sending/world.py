@@ -34,7 +34,13 @@ from tests import make
 from tests.databases import PEPPER
 
 # Far away enough that nothing paces by it; a sender still waits 3.6 s of its own time between two messages.
-UNLIMITED: dict[str, Any] = {"hourly_limit": 1_000, "daily_limit": 10_000, "ramp": False, "min_gap_seconds": 0}
+UNLIMITED: dict[str, Any] = {
+    "transport": "sandbox",
+    "hourly_limit": 1_000,
+    "daily_limit": 10_000,
+    "ramp": False,
+    "min_gap_seconds": 0,
+}
 _SOON = timedelta(seconds=1)
 _MOST_WAITS = 10
 
@@ -49,7 +55,7 @@ class World:
         self.engine = send.Engine(services.db, services.settings, transports or build(services))
 
     async def sender(self, username: str = "acme.official", **fields: Any) -> Sender:
-        new = senders.NewSender(username=username, **{"transport": "sandbox"} | UNLIMITED | fields)
+        new = senders.NewSender(username=username, **UNLIMITED | fields)
         async with self.db.transaction() as conn:
             return await senders.add(conn, self.caller, new)
 
