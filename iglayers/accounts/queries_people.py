@@ -82,9 +82,7 @@ async def count_failure(conn: Connection, key_hash: bytes, *, forget_after: time
     return found or Failures(0, 0.0)
 
 
-async def forget_failures(
-    conn: Connection, *, email_hash: bytes, address_hash: bytes, older_than: timedelta
-) -> None:
+async def forget_failures(conn: Connection, *, email_hash: bytes, address_hash: bytes, older_than: timedelta) -> None:
     """A good login: its e-mail starts afresh, its address has one failure less, and what is old goes."""
     await execute(conn, """
         WITH gone AS (

@@ -46,7 +46,7 @@ def serve(
 
 
 class Ready:
-    """Says on standard output, once, that the API answers, and where; before there is a user, how to become the first."""
+    """Says on standard output, once, that the API answers, and where; and how to become the first user."""
 
     def __init__(self, settings: Settings, setup_token: str | None) -> None:
         self._settings: Settings = settings

@@ -16,11 +16,14 @@ from iglayers.dashboard.request import SESSION_COOKIE, PageRequest
 
 
 @get("/setup", public=True)
-async def show_setup(request: PageRequest, token: str = "") -> Response[bytes]:
+async def show_setup(request: PageRequest) -> Response[bytes]:
+    token = request.query_params.get("token", "")
     async with request.services.db.connection() as conn:
         is_good = await queries_people.has_setup_token(conn, token_hash(token))
     if not is_good:
-        raise NotFound("This link was used or has been replaced.", remedy="`iglayers serve` says a new one at its start.")
+        raise NotFound(
+            "This link was used or has been replaced.", remedy="`iglayers serve` says a new one at its start."
+        )
     return _setup(request, Form.of(token=token))
 
 
@@ -42,13 +45,13 @@ async def set_up(request: PageRequest) -> Response[bytes]:
 
 
 @get("/invitations/{token:str}", public=True)
-async def show_invitation(request: PageRequest, token: str) -> Response[bytes]:
-    return _invitation(request, await _offered(request, token), Form())
+async def show_invitation(request: PageRequest) -> Response[bytes]:
+    return _invitation(request, await _offered(request), Form())
 
 
-async def _offered(request: PageRequest, token: str) -> Invitation:
+async def _offered(request: PageRequest) -> Invitation:
     async with request.services.db.connection() as conn:
-        offered = await queries_people.invitation(conn, token_hash(token))
+        offered = await queries_people.invitation(conn, token_hash(request.path_params["token"]))
     if offered is None:
         raise NotFound("This invitation was used or has ended.", remedy="Ask an owner for a new one.")
     return offered
@@ -59,15 +62,16 @@ def _invitation(request: PageRequest, offered: Invitation, form: Form, status: i
 
 
 @post("/invitations/{token:str}", public=True)
-async def accept_invitation(request: PageRequest, token: str) -> Response[bytes]:
+async def accept_invitation(request: PageRequest) -> Response[bytes]:
     form = await request.read_form()
+    token = str(request.path_params["token"])
     try:
         async with request.change() as conn:
             new = form.read(NewPerson, email=form.get("email"), password=form.get("password"))
             user_id = await people.accept(conn, token, new, request_id=request.scope["state"]["request_id"])
             opened = await people.enter(conn, user_id)
     except (Invalid, Conflict) as error:
-        return _invitation(request, await _offered(request, token), form.refused(error), 422)
+        return _invitation(request, await _offered(request), form.refused(error), 422)
     return _inside(request, opened, "/", flash="Welcome.")
 
 
@@ -128,7 +132,7 @@ def _inside(request: PageRequest, token: str, path: str, *, flash: str | None = 
 
 
 def _own_path(text: str) -> str:
-    """A path of this installation; browsers take `//x` and `/\\x` for another host."""
+    """A path of this installation; browsers take two slashes at its start, of either kind, for another host."""
     is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
     return text if is_own else "/"
 

@@ -21,4 +21,3 @@ def wants_page(request: Request[Any, Any, Any]) -> bool:
 def failure(request: Request[Any, Any, Any], error: Error, status: int) -> Response[bytes]:
     title = _TITLES.get(status, "Something went wrong" if status >= 500 else "That did not work")
     return page(PageRequest(request.scope), "failure.html", title=title, status=status, error=error, status_code=status)
-

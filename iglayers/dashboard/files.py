@@ -30,14 +30,16 @@ class File(msgspec.Struct, frozen=True):
 
 
 @get("/static/{digest:str}/{name:path}", public=True)
-async def static_file(request: PageRequest, digest: str, name: str) -> Response[bytes]:
-    found = _file(name.lstrip("/"))
+async def static_file(request: PageRequest) -> Response[bytes]:
+    found = _file(str(request.path_params["name"]).lstrip("/"))
     if found is None:
         raise NotFound("There is no such file.")
     packs = "gzip" in request.headers.get("accept-encoding", "")
     headers = {
         # An address of another version (a page from before an update) is answered, and not kept.
-        "Cache-Control": "public, max-age=31536000, immutable" if digest == found.digest else "no-cache",
+        "Cache-Control": "public, max-age=31536000, immutable"
+        if request.path_params["digest"] == found.digest
+        else "no-cache",
         "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
     }

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,7 +14,7 @@ from iglayers.accounts.model import Scope
 from iglayers.core.clock import Moment
 from iglayers.core.ids import Id
 from iglayers.dashboard import files
-from iglayers.dashboard.request import FLASH_COOKIE, THEME_COOKIE, VISIT_COOKIE, PageRequest, Visitor
+from iglayers.dashboard.request import FLASH_COOKIE, VISIT_COOKIE, PageRequest, Visitor
 
 HTML = "text/html; charset=utf-8"
 # No inline script or style, nothing from elsewhere.
@@ -44,19 +43,12 @@ class Entry(msgspec.Struct, frozen=True):
     bar: bool = False
 
 
-# A page that exists has its line here, in the order of the spec; nothing else is needed to link it.
+# A page that exists has its line here; nothing else is needed to link it. The order: Home, Campaigns, Inbox, Outbox;
+# Contacts, Templates, Clients, Suppressions; Senders, Webhooks, API keys, Usage, Audit log, People.
 NAVIGATION: tuple[tuple[Entry, ...], ...] = (
+    (Entry("Home", "/", "house", bar=True),),
+    (Entry("Clients", "/clients", "store", bar=True),),
     (
-        Entry("Home", "/", "house", bar=True),
-        # Campaigns (megaphone), Inbox (inbox), Outbox (smartphone): bar=True
-    ),
-    (
-        # Contacts (users), Templates (file-text)
-        Entry("Clients", "/clients", "store", bar=True),
-        # Suppressions (ban)
-    ),
-    (
-        # Senders (send), Webhooks (webhook), API keys (key-round, Scope.ADMIN)
         Entry("Usage", "/usage", "chart-column", bar=True),
         Entry("Audit log", "/audit-log", "scroll-text", Scope.ADMIN),
         Entry("People", "/people", "users", Scope.ADMIN),
@@ -70,7 +62,7 @@ class Crumb(msgspec.Struct, frozen=True):
 
 
 def page(
-    request: PageRequest, template: str, *, title: str, status: int = 200, crumb: Crumb | None = None, **context: Any
+    request: PageRequest, template: str, *, title: str, status: int = 200, crumb: Crumb | None = None, **context: object
 ) -> Response[bytes]:
     """A whole page, or a fragment (a template whose name begins with an underscore), with what it shows."""
     text = (
@@ -112,15 +104,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals |= {
-        "asset": files.address,
-        "navigation": NAVIGATION,
-        "theme_cookie": THEME_COOKIE,
-        "Scope": Scope,
-        "may": _may,
-        "is_current": _is_current,
-    }
-    made.filters |= {"number": number, "utc": utc, "iso": iso, "percent": percent, "plural": plural, "short": short}
+    made.globals.update(asset=files.address, navigation=NAVIGATION, Scope=Scope, may=_may, is_current=_is_current)
+    made.filters.update(number=number, utc=utc, iso=iso, percent=percent, plural=plural, short=short)
     return made
 
 

@@ -103,7 +103,9 @@ class PageRequest(ApiRequest):
 
     def go(self, path: str, *, flash: str | None = None) -> Response[bytes]:
         """On to another page, with a line that it shows once."""
-        answer = Response(b"", status_code=303, media_type="text/html", headers={"Location": path, "Cache-Control": "no-store"})
+        answer = Response(
+            b"", status_code=303, media_type="text/html", headers={"Location": path, "Cache-Control": "no-store"}
+        )
         if flash is not None:
             answer.cookies.append(self.cookie(FLASH_COOKIE, quote(flash[:500]), max_age=60))
         return answer

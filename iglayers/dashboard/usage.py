@@ -19,7 +19,9 @@ async def show_usage(request: PageRequest) -> Response[bytes]:
 def _sentence(month: Usage) -> str:
     name = f"{month.month:%B}"
     if month.limit is None:
-        return f"{month.sent:,} messages in {name}, without a monthly limit. At this pace it will be {month.projected:,}."
+        return (
+            f"{month.sent:,} messages in {name}, without a monthly limit. At this pace it will be {month.projected:,}."
+        )
     if month.remaining == 0:
         return f"All of {name}'s {month.limit:,} messages are used. Nothing more is sent until the month ends."
     until = "which does not reach the limit" if month.used_up_at is None else "and the limit is reached before it ends"
