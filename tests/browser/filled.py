@@ -19,10 +19,10 @@ DAYS = 29
 
 async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, written_to: int = 260) -> None:
     chance = random.Random(7)
-    made = [
-        (await api.post("/clients", {"name": name, "externalId": external_id, "hourlyLimit": hour, "dailyLimit": day})).body["id"]
-        for name, external_id, hour, day in CLIENTS
-    ]  # fmt: skip
+    made: list[str] = []
+    for name, external_id, hour, day in CLIENTS:
+        fields = {"name": name, "externalId": external_id, "hourlyLimit": hour, "dailyLimit": day}
+        made.append((await api.post("/clients", fields)).body["id"])
     template = (await api.get("/message-templates")).body["data"][0]["id"]
     sender = (await api.post("/senders", {"username": "luna.team", "transport": "sandbox"})).body["id"]
     trouble = (await api.post("/senders", {"username": "luna.second", "transport": "sandbox"})).body["id"]

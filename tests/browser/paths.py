@@ -1,4 +1,4 @@
-"""Every page that there is, for the tests that visit all of them and for the screenshots: a new one has its line here."""
+"""Every page there is, for the tests that visit all of them and for the pictures: a new one has its line here."""
 
 # Placeholders are ids of tests/web/world.py, by their collection.
 PAGES = {

@@ -49,7 +49,7 @@ async def main(wanted: list[str]) -> None:
                 if not wanted or name in wanted:
                     await _picture(browser, base, name, world.path(path), "" if name in PUBLIC_PAGES else token)
         await db.close()
-    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")
+    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201 it says what it made
 
 
 async def _world(db: Database, base: str) -> tuple[World, str]:

@@ -1,4 +1,4 @@
-"""The first owner's link, login and logout, invitations, roles, the workspace switch: by clicks, and without a script."""
+"""The first owner's link, login and logout, invitations, roles, the workspace switch; without a script, too."""
 
 import re
 from collections.abc import Awaitable, Callable

@@ -98,7 +98,7 @@ function draw(place) {
     cursor: { show: false },
     scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(4, high * 1.1)] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 56, incrs: [1, 2, 5, 7, 10, 14, 30], values: (_, at) => at.map((each) => days[each] || "") },
+      { ...axis, size: 28, grid: { show: false }, space: 56, incrs: [1, 2, 5, 7, 10, 14, 30], values: (_, at) => at.map((each) => days[each] || "") },
       { ...axis, size: 44, grid: { stroke: line, width: 1 }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 100000] },
     ],
     series: [{}, ...series],
