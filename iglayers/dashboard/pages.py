@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -104,8 +105,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(asset=files.address, navigation=NAVIGATION, Scope=Scope, may=_may, is_current=_is_current)
-    made.filters.update(number=number, utc=utc, iso=iso, percent=percent, plural=plural, short=short)
+    # Typed by what Jinja puts there itself.
+    cast("dict[str, object]", made.globals).update(
+        asset=files.address, navigation=NAVIGATION, Scope=Scope, may=_may, is_current=_is_current
+    )
+    cast("dict[str, object]", made.filters).update(
+        number=number, utc=utc, iso=iso, percent=percent, plural=plural, short=short
+    )
     return made
 
 
