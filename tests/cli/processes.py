@@ -69,7 +69,7 @@ class Server:
             )
         wait_for(lambda: self.said().endswith("\n") or self.status() is not None, START_TIMEOUT_S)
         assert self.status() is None, self._log.read_text()
-        self.port = int(self.said().rpartition(":")[2])
+        self.port = int(self.said().splitlines()[0].rpartition(":")[2])
         return self
 
     def said(self) -> str:
