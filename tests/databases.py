@@ -17,6 +17,8 @@ from iglayers.core.embedded import EmbeddedPostgres
 # Of every test installation.
 SECRET_KEY = bytes(range(32))
 PEPPER = bytes(range(32, 64))
+# For a connection to end that somebody left open.
+_MOST_END_MS = 10_000
 
 
 @contextmanager
@@ -49,7 +51,12 @@ async def create(admin_url: str, *, template: str = "template1") -> str:
 
 
 async def drop(admin_url: str, name: str) -> None:
-    await _administer(admin_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    """Ends whoever still uses it. Not with FORCE, which also wants to end an autovacuum worker, a superuser's process:
+    the plain DROP sends that away by itself.
+    """
+    users = f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'"
+    await _administer(admin_url, f"SELECT pg_terminate_backend(pid, {_MOST_END_MS}) FROM ({users}) AS client")
+    await _administer(admin_url, f"DROP DATABASE IF EXISTS {name}")
 
 
 async def _administer(admin_url: str, statement: str) -> None:
