@@ -51,9 +51,7 @@ async def create(admin_url: str, *, template: str = "template1") -> str:
 
 
 async def drop(admin_url: str, name: str) -> None:
-    """Ends whoever still uses it. Not with FORCE, which also wants to end an autovacuum worker, a superuser's process:
-    the plain DROP sends that away by itself.
-    """
+    """Not with FORCE, which may not end an autovacuum worker, a superuser's: a plain DROP sends that away itself."""
     users = f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'"
     await _administer(admin_url, f"SELECT pg_terminate_backend(pid, {_MOST_END_MS}) FROM ({users}) AS client")
     await _administer(admin_url, f"DROP DATABASE IF EXISTS {name}")
