@@ -26,6 +26,8 @@ from iglayers.sending import api as sending
 from iglayers.templates import api as templates
 from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
+from iglayers.web.head import Head
+from iglayers.web.linger import Linger
 
 ROUTES = [
     *accounts.ROUTES,
@@ -70,4 +72,4 @@ def create(services: Services) -> ASGIApp:
         # Bodies are bounded where they are read, by each route's own limit.
         request_max_body_size=None,
     )
-    return RequestId(litestar)
+    return RequestId(Linger(Head(litestar)))
