@@ -212,7 +212,8 @@ async def test_an_event_that_commits_late_is_not_passed_over(
             late, caller.workspace_id.uuid, "message.sent", b"{}",
         )  # fmt: skip
         [newer] = await happen(database, caller, EventType.CAMPAIGN_STARTED)
-        begun = (await api.post(f"/webhooks/{made.id}/replay", {"since": (real_now() - LONG_AGO).rfc3339()})).body
+        wanted = {"since": (real_now() - LONG_AGO).rfc3339(), "types": ["message.sent", "campaign.started"]}
+        begun = (await api.post(f"/webhooks/{made.id}/replay", wanted)).body
         await actions_deliveries.go_on_with_replays(database)
         assert (await api.get(f"/webhooks/{made.id}/replays/{begun['id']}")).body["state"] == "running"
     await actions_deliveries.go_on_with_replays(database)
@@ -228,7 +229,8 @@ async def test_a_cancelled_replay_ends_what_it_queued(
     monkeypatch.setattr(queries_deliveries, "REPLAY_AHEAD", 2)
     made = await endpoint(services, caller, "https://example.com/", ["campaign.paused"])
     await happen(database, caller, times=3)
-    path, since = f"/webhooks/{made.id}/replay", {"since": (real_now() - LONG_AGO).rfc3339()}
+    path = f"/webhooks/{made.id}/replay"
+    since = {"since": (real_now() - LONG_AGO).rfc3339(), "types": ["message.sent"]}
     begun = (await api.post(path, since)).body
     assert (await api.post(path, since)).body["error"]["code"] == "invalid_state"
     await actions_deliveries.go_on_with_replays(database)
@@ -251,7 +253,7 @@ async def test_in_a_test_workspace_since_is_its_own_time(
     shown = (await test_api.get("/me")).body["now"]
     assert shown > "2100"
     since = shown.replace(shown[:4], str(int(shown[:4]) - 1), 1)
-    status, begun = await test_api.post(f"/webhooks/{made.id}/replay", {"since": since})
+    status, begun = await test_api.post(f"/webhooks/{made.id}/replay", {"since": since, "types": ["message.sent"]})
     assert (status, begun["total"]) == (201, 2)
 
 
