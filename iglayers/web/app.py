@@ -28,6 +28,8 @@ from iglayers.sending import api_outbox as outbox
 from iglayers.templates import api as templates
 from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
+from iglayers.web.head import Head
+from iglayers.web.linger import Linger
 
 ROUTES = [
     *accounts.ROUTES,
@@ -74,4 +76,4 @@ def create(services: Services) -> ASGIApp:
         # Bodies are bounded where they are read, by each route's own limit.
         request_max_body_size=None,
     )
-    return RequestId(litestar)
+    return RequestId(Linger(Head(litestar)))

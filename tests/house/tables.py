@@ -60,6 +60,7 @@ CROSS_TENANT: dict[str, str] = {
     "accounts.queries.forget_old_answers": "retention: every answer older than 24 h, whoever asked",
     "accounts.queries_people.use_invitation": "by the secret of a link, which says the workspace",
     "campaigns.queries.wake": "by id, from the engine: what its slot holds",
+    "events.queries_engine.backlog": "the operator's metrics tell of the whole installation",
     "events.queries_engine.with_work": "workers serve all workspaces: endpoints that have something to deliver",
     "events.queries_engine.targets": "by id and lease, from the engine",
     "events.queries_engine.tell_endpoints": "by id, from the engine: endpoints that its worker holds",
