@@ -343,12 +343,13 @@ CREATE TABLE contacts (
     handle_hash bytea NOT NULL,                     -- HMAC-SHA256(pepper, canonical username)
     username text,                                  -- null after erasure
     instagram_id text,
-    merged_into uuid REFERENCES contacts,
+    merged_into uuid REFERENCES contacts,           -- who is left, never somebody who was merged in turn
     erased_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE (workspace_id, handle_hash),
     CHECK ((username IS NULL) = (erased_at IS NOT NULL))
 );
+CREATE INDEX contacts_merged ON contacts (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE suppressions (
     id uuid PRIMARY KEY,
@@ -356,7 +357,7 @@ CREATE TABLE suppressions (
     contact_id uuid NOT NULL REFERENCES contacts,
     client_id uuid REFERENCES clients,              -- null: for the whole workspace
     reason text NOT NULL DEFAULT '',
-    source text NOT NULL,                           -- manual, import, opt_out, erasure, merge
+    source text NOT NULL,                           -- manual, import, opt_out, erasure
     expires_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)

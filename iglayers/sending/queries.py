@@ -245,7 +245,9 @@ _FACTS: LiteralString = """
                k.merged_into IS NOT NULL AS merged
         FROM (SELECT id FROM followup UNION ALL SELECT id FROM first) AS next
         JOIN targets t ON t.workspace_id = $1 AND t.id = next.id
-        JOIN contacts k ON k.id = t.contact_id
+        JOIN contacts named ON named.id = t.contact_id
+        -- Where a merge left the target under its old name, the person who is left.
+        JOIN contacts k ON k.id = coalesce(named.merged_into, named.id)
         FOR NO KEY UPDATE OF k
     )
     SELECT clock_timestamp() AS real_now, i.dispatch, w.monthly_limit,

@@ -123,6 +123,8 @@ async def _plan(engine: Engine, conn: Connection, pick: Pick) -> Ready | bool:
     stale = facts.client_hourly_limit is not None or facts.client_daily_limit is not None
     if facts.dispatch != "running" or facts.sender_busy or facts.target_id is None or (stale and client is None):
         return await _look_again(conn, pick)
+    if facts.merged:  # while this waited for the person, who is another one now
+        return await _look_again(conn, pick)
     if facts.monthly_limit is not None and facts.month_sent >= facts.monthly_limit:
         await rest.wait_for_month(conn, pick, now=now, month=month)
         return True
@@ -182,8 +184,6 @@ def _found_at_begin(begun: Begun) -> Refusal:
 def _refuse(transport: Transport, pick: Pick, facts: Facts, now: Moment) -> Permitted | Refusal:
     """The way that is open to this person, or why there is none."""
     assert facts.contact_id is not None
-    if facts.merged:
-        return Refusal("target_duplicate", "The same person as another contact.")
     if facts.username is None:
         return Refusal("target_suppressed", "The person's data was erased.")
     recipient = Recipient(contact_id=facts.contact_id, username=facts.username)
