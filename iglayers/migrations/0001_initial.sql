@@ -392,7 +392,6 @@ CREATE TABLE senders (
     sent_days integer NOT NULL DEFAULT 0,           -- calendar days on which it sent, for the ramp
     last_sent_on date,
     last_begun_at timestamptz,
-    last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
     rests_until timestamptz,                        -- the provider asked to wait, or is about to
     archived_at timestamptz,
@@ -461,7 +460,6 @@ CREATE TABLE campaigns (
     next_at timestamptz,                            -- when the next message may go
     due_at timestamptz,                             -- (real) when a worker looks again
     last_begun_at timestamptz,
-    last_message_id uuid,
     hourly_limit integer CHECK (hourly_limit > 0),
     daily_limit integer CHECK (daily_limit > 0),
     metadata jsonb NOT NULL DEFAULT '{}',

@@ -45,6 +45,7 @@ async def skip_twins(
             SELECT gone.id AS gone_id, kept.id AS kept_id,
                    EXISTS (SELECT FROM messages m
                            WHERE m.workspace_id = $1 AND m.target_id = gone.id AND m.kind = 'step' AND m.counts
+                     AND m.state NOT IN ('not_sent', 'skipped')  -- for the index
                    ) AS gone_is_written_to
             FROM targets gone
             JOIN targets kept ON kept.workspace_id = $1 AND kept.campaign_id = gone.campaign_id

@@ -87,6 +87,8 @@ async def test_who_was_written_to_under_one_name_is_not_under_the_other(
     merged = (await merge(test_api)).body
     assert (merged["targetsSkipped"], merged["messagesMoved"], merged["writtenToTwice"]) == (1, 1, [])
     assert await states(test_api, spring) == {OLD: "sent", NEW: "target_duplicate"}
+    story = (await test_api.get(f"/campaigns/{spring.id}/targets/{(await target_ids(test_api, spring))[OLD]}")).body
+    assert "message.begun" in [each["type"] for each in story["timeline"]]
     summer = await campaign(database, test_caller, "Summer", client_id=spring.client_id)
     assert outcomes(await upload(test_api, summer, people(NEW))) == ["target_duplicate"]
     assert [each["status"] for each in merged["person"]["messages"]] == ["sent"]
