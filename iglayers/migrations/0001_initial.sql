@@ -349,12 +349,13 @@ CREATE TABLE contacts (
     handle_hash bytea NOT NULL,                     -- HMAC-SHA256(pepper, canonical username)
     username text,                                  -- null after erasure
     instagram_id text,
-    merged_into uuid REFERENCES contacts,
+    merged_into uuid REFERENCES contacts,           -- who is left, never somebody who was merged in turn
     erased_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE (workspace_id, handle_hash),
     CHECK ((username IS NULL) = (erased_at IS NOT NULL))
 );
+CREATE INDEX contacts_merged ON contacts (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE suppressions (
     id uuid PRIMARY KEY,
@@ -362,7 +363,7 @@ CREATE TABLE suppressions (
     contact_id uuid NOT NULL REFERENCES contacts,
     client_id uuid REFERENCES clients,              -- null: for the whole workspace
     reason text NOT NULL DEFAULT '',
-    source text NOT NULL,                           -- manual, import, opt_out, erasure, merge
+    source text NOT NULL,                           -- manual, import, opt_out, erasure
     expires_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)
@@ -397,7 +398,6 @@ CREATE TABLE senders (
     sent_days integer NOT NULL DEFAULT 0,           -- calendar days on which it sent, for the ramp
     last_sent_on date,
     last_begun_at timestamptz,
-    last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
     rests_until timestamptz,                        -- the provider asked to wait, or is about to,
     rest_reason text,                               -- and why
@@ -467,7 +467,6 @@ CREATE TABLE campaigns (
     next_at timestamptz,                            -- when the next message may go
     due_at timestamptz,                             -- (real) when a worker looks again
     last_begun_at timestamptz,
-    last_message_id uuid,
     hourly_limit integer CHECK (hourly_limit > 0),
     daily_limit integer CHECK (daily_limit > 0),
     metadata jsonb NOT NULL DEFAULT '{}',

@@ -157,7 +157,6 @@ CREATE TABLE public.campaigns (
     next_at timestamp with time zone,
     due_at timestamp with time zone,
     last_begun_at timestamp with time zone,
-    last_message_id uuid,
     hourly_limit integer,
     daily_limit integer,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -494,7 +493,6 @@ CREATE TABLE public.senders (
     sent_days integer DEFAULT 0 NOT NULL,
     last_sent_on date,
     last_begun_at timestamp with time zone,
-    last_message_id uuid,
     ready_at timestamp with time zone NOT NULL,
     rests_until timestamp with time zone,
     rest_reason text,
@@ -743,6 +741,7 @@ CREATE INDEX campaigns_by_workspace ON public.campaigns USING btree (workspace_i
 CREATE INDEX campaigns_due ON public.campaigns USING btree (due_at) WHERE (state = 'running'::text);
 CREATE INDEX clients_by_workspace ON public.clients USING btree (workspace_id, id);
 CREATE UNIQUE INDEX clients_external_id ON public.clients USING btree (workspace_id, external_id) WHERE (external_id IS NOT NULL);
+CREATE INDEX contacts_merged ON public.contacts USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 CREATE INDEX conversations_by_workspace ON public.conversations USING btree (workspace_id, id);
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
 CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, event_id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));

@@ -121,3 +121,11 @@ async def of_contacts(
         ORDER BY r.received_at DESC, r.id DESC
         LIMIT $4
     """, workspace_id, contact_ids, only, limit)  # fmt: skip
+
+
+async def move(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What one locked person answered, the other did; how many replies."""
+    return await execute(
+        conn, "UPDATE replies SET contact_id = $3 WHERE workspace_id = $1 AND contact_id = $2",
+        workspace_id, gone, kept,
+    )  # fmt: skip
