@@ -23,7 +23,7 @@ from iglayers.core.clock import Clock, Moment, awake_seconds, real_now
 from iglayers.core.config import Settings
 from iglayers.core.db import Connection, Database
 from iglayers.core.ids import EventId
-from iglayers.core.wire import json_bytes
+from iglayers.core.wire import decode_special, json_bytes
 from iglayers.messages import pacing
 from iglayers.senders.model import (
     Conversation,
@@ -187,7 +187,11 @@ def _refuse(transport: Transport, pick: Pick, facts: Facts, now: Moment) -> Perm
     if facts.username is None:
         return Refusal("target_suppressed", "The person's data was erased.")
     recipient = Recipient(contact_id=facts.contact_id, username=facts.username)
-    known = None if facts.conversation is None else msgspec.convert(facts.conversation, Conversation)
+    known = (
+        None
+        if facts.conversation is None
+        else msgspec.convert(facts.conversation, Conversation, dec_hook=decode_special)
+    )
     way = transport.permitted(recipient, known, now)
     if isinstance(way, NotPermitted):
         return Refusal("no_permitted_route", way.rule)

@@ -19,7 +19,7 @@ from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import breaker, queries, send, sweep
+from iglayers.sending import answers_settle, breaker, queries, send, sweep
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -54,6 +54,7 @@ class Worker:
         await self._mark.check(db)
         loops = [
             asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
+            asyncio.create_task(self._every(1.0, lambda: answers_settle.end_leases(db))),
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
