@@ -14,7 +14,7 @@ from iglayers.core.ids import ConversationId, SenderId
 from iglayers.core.paging import Page, page, place, place_of
 from iglayers.messages import queries as messages
 from iglayers.replies import queries_conversations as queries
-from iglayers.replies.api import label_of
+from iglayers.replies.labels import named
 from iglayers.replies.model_conversations import Filters, Thread
 from iglayers.sending import answers
 from iglayers.sending.model_answers import ConversationNotFound, NewAnswer
@@ -28,7 +28,7 @@ async def list_conversations(request: ApiRequest) -> Response[bytes]:
     caller, limit, query = request.caller, request.limit(), request.query_params
     before, before_id = place_of(query.get("cursor"))
     filters = Filters(
-        only=caller.client_id, sender_id=request.cursor(SenderId, "senderId"), label=label_of(query.get("label")),
+        only=caller.client_id, sender_id=request.cursor(SenderId, "senderId"), label=named(query.get("label")),
         window_open=_choice(query.get("window"), "window", {"open": True, "closed": False}),
         needs_answer=_choice(query.get("needsAnswer"), "needsAnswer", {"true": True, "false": False}),
     )  # fmt: skip

@@ -95,7 +95,8 @@ _PAGE: LiteralString = """
                SELECT FROM messages m
                WHERE m.workspace_id = $1 AND m.contact_id = v.contact_id AND m.sender_id = v.sender_id
                  AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
-                 AND (m.begun_at > newest.received_at OR (m.kind = 'answer' AND m.begun_at = newest.received_at))) AS yes
+                 AND (m.begun_at > newest.received_at
+                      OR (m.kind = 'answer' AND m.begun_at = newest.received_at))) AS yes
     ) AS waits
     WHERE v.workspace_id = $1
       AND ($12::uuid IS NULL OR v.id = $12)

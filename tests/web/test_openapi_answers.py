@@ -4,6 +4,11 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.campaigns.actions_imports import go_on_with_imports
 from iglayers.core.db import Database
+from iglayers.core.ids import ConversationId
+from iglayers.senders.model import NotSent, Sent, Unknown
+from iglayers.sending.answers import Post, begin
+from iglayers.sending.answers_settle import settle
+from iglayers.sending.model_answers import NewAnswer
 from iglayers.web.openapi.document import operations, path_of
 from iglayers.web.openapi.operation import Operation
 from tests import make
@@ -110,6 +115,7 @@ async def happen(api: Api, services: Services, caller: Caller, database: Databas
     await api.patch("/workspace", {"monthlyLimit": None})
     await sending.later(days=2)
     await sending.hear()
+    await answers(api, sending)
     senders = (await api.get("/senders")).body["data"]
     for each in senders:
         await api.post(f"/senders/{each['id']}/resume")
@@ -121,3 +127,16 @@ async def happen(api: Api, services: Services, caller: Caller, database: Databas
         await api.post(f"/campaigns/{other.id}/{verb}")
     hook = await api.post("/webhooks", {"url": "https://example.com/hook", "events": ["*"]})
     await api.patch(f"/webhooks/{hook.body['id']}", {"state": "disabled"})
+
+
+async def answers(api: Api, sending: Sending) -> None:
+    """A person labels a reply and answers it, which ends in all three ways."""
+    found = (await api.get("/conversations", instagramUsername="sandbox.replies")).body["data"][0]
+    reply = (await api.get("/replies", instagramUsername="sandbox.replies")).body["data"][0]
+    await api.patch(f"/replies/{reply['id']}", {"label": "not_now"})
+    caller, id_ = sending.caller, ConversationId.parse(found["id"])
+    post = Post(sending.db, sending.services.settings, sending.engine.transports)
+    for outcome in (Sent("mid.1"), NotSent(code="provider_error", reason="no"), Unknown("nobody knows")):
+        async with sending.db.transaction() as conn:
+            ready = await begin(conn, post, caller, id_, NewAnswer(text="Hi"))
+        await settle(sending.db, ready.answer, outcome)
