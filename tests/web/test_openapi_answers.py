@@ -115,10 +115,10 @@ async def happen(api: Api, services: Services, caller: Caller, database: Databas
     await api.patch("/workspace", {"monthlyLimit": None})
     await sending.later(days=2)
     await sending.hear()
-    await answers(api, sending)
     senders = (await api.get("/senders")).body["data"]
     for each in senders:
         await api.post(f"/senders/{each['id']}/resume")
+    await answers(api, sending)
     other = await campaign(database, caller)
     await upload(api, other, people("somebody.else"))
     await api.post(f"/campaigns/{other.id}/imports", data=b"instagramUsername\nanna\n", content_type="text/csv")

@@ -24,6 +24,7 @@ _AT = "2026-05-04T09:30:00.000Z"
 
 WORDS: dict[str, Word] = {
     "activeAt": Word("The newest word: of the person, or of a person of ours who answered."),
+    "EventAnswer.author": Word("Who wrote it.", "key CRM"),
     "AnswerData.message": Word("The answer, and how it ended."),
     "answer": Word("How an answer would go now; without a route, the rule that forbids it."),
     "byHand": Word("A person has sent it in Instagram already; only write it down.", False),
