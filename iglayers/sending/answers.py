@@ -65,7 +65,7 @@ async def way(conn: Connection, post: Post, caller: Caller, conversation_id: Con
     found = answers_rules.permitted(post.transports, facts, now)
     if isinstance(found, Error):
         return Way(route=None, rule=found.message)
-    return Way(route=found.route, rule=found.rule, until=found.until)
+    return Way(route=found.permitted.route, rule=found.permitted.rule, until=found.permitted.until)
 
 
 async def begin(conn: Connection, post: Post, caller: Caller, conversation_id: ConversationId, new: NewAnswer) -> Ready:
@@ -75,7 +75,7 @@ async def begin(conn: Connection, post: Post, caller: Caller, conversation_id: C
     found = answers_rules.permitted(post.transports, facts, now)
     if isinstance(found, Error):
         raise found
-    answer = _answer(caller, facts, clock, now, route=found.route)
+    answer = _answer(caller, facts, clock, now, route=found.permitted.route)
     if facts.is_busy or not await queries.begin(conn, answer, text=text, lease_s=post.settings.send_lease_s):
         raise Conflict(
             "Another message of this account is on its way.", remedy="Try again in a moment: one goes after the other."
@@ -83,15 +83,15 @@ async def begin(conn: Connection, post: Post, caller: Caller, conversation_id: C
     await queries_threads.answered(conn, caller.workspace_id, conversation_id, at=now)
     assert facts.username is not None
     order = Order(
-        message_id=answer.message_id, reference=answer.message_id.uuid, route=found.route, text=text, now=now,
+        message_id=answer.message_id, reference=answer.message_id.uuid, route=found.permitted.route, text=text, now=now,
         account=Account(
             id=facts.sender_id, workspace_id=caller.workspace_id, username=facts.sender_username,
             instagram_id=facts.instagram_id,
         ),
-        recipient=Recipient(contact_id=answer.contact_id, username=facts.username), address=found.address,
+        recipient=Recipient(contact_id=answer.contact_id, username=facts.username), address=found.permitted.address,
         deadline_s=post.settings.send_deadline_s,
     )  # fmt: skip
-    return Ready(answer, order, post.transports[facts.transport], commit_asked_at=awake_seconds())
+    return Ready(answer, order, found.transport, commit_asked_at=awake_seconds())
 
 
 async def write_down(
@@ -103,12 +103,13 @@ async def write_down(
     """
     text = _text(new)
     facts, clock, now = await _hold(conn, caller, conversation_id)
-    if not answers_rules.is_by_hand(post.transports[facts.transport]):
+    by_hand = [name for name in facts.routes if name in post.transports and post.transports[name].by_hand]
+    if not by_hand:
         raise Invalid(
             "byHand is for accounts that a person uses; this one sends by itself.", param="byHand",
             remedy="Leave byHand out, and the answer is sent.",
         )  # fmt: skip
-    answer = _answer(caller, facts, clock, now, route=facts.transport)
+    answer = _answer(caller, facts, clock, now, route=by_hand[0])
     await queries.write_down(conn, answer, text=text, event=answers_settle.event(answer, Ending(state="sent"), at=now))
     await queries_threads.answered(conn, caller.workspace_id, conversation_id, at=now)
     await accounts.audit(

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Protocol, cast
 
+import msgspec
+
 from iglayers.contacts.model import TargetSuppressed
 from iglayers.core.errors import Error, InvalidState
 from iglayers.senders.model import (
@@ -17,6 +19,8 @@ from iglayers.senders.model import (
 )
 from iglayers.sending.model_answers import Facts, NoPermittedRoute
 
+BY_HAND = 'Write it in Instagram, then log it here: {"text", "byHand": true}.'
+
 
 class Answering(Protocol):
     """A transport that permits more to a person who writes than to a campaign."""
@@ -26,7 +30,14 @@ class Answering(Protocol):
     ) -> Permitted | NotPermitted: ...
 
 
-def permitted(transports: dict[str, Transport], facts: Facts, now: datetime) -> Permitted | Error:
+class Open(msgspec.Struct, frozen=True):
+    """The way that is open, and the transport that takes it."""
+
+    transport: Transport
+    permitted: Permitted
+
+
+def permitted(transports: dict[str, Transport], facts: Facts, now: datetime) -> Open | Error:
     """The way that is open to an answer now, or the refusal that says why there is none."""
     person = _person_refused(facts)
     if person is not None:
@@ -36,18 +47,26 @@ def permitted(transports: dict[str, Transport], facts: Facts, now: datetime) -> 
         return account
     assert facts.contact_id is not None
     assert facts.username is not None
-    transport = transports.get(facts.transport)
-    if transport is None or is_by_hand(transport):
-        return NoPermittedRoute(
-            f"A person sends what {facts.sender_username} writes; nothing leaves from here.",
-            remedy='Write it in Instagram, then log it here: {"text", "byHand": true}.',
-        )
     recipient = Recipient(contact_id=facts.contact_id, username=facts.username)
+    ways = [transports[name] for name in facts.routes if name in transports]
+    rules: list[str] = []
+    for transport in ways:
+        if transport.by_hand:
+            continue
+        found = _asked(transport, recipient, facts, now)
+        if isinstance(found, Permitted):
+            return Open(transport, found)
+        rules.append(found.rule)
+    by_hand = any(each.by_hand for each in ways)
+    told = "; ".join(rules) or f"a person sends what {facts.sender_username} writes, and nothing leaves from here"
+    return NoPermittedRoute(f"{told[0].upper()}{told[1:]}.", remedy=BY_HAND if by_hand else None)
+
+
+def _asked(transport: Transport, recipient: Recipient, facts: Facts, now: datetime) -> Permitted | NotPermitted:
+    """What the transport permits to a person who writes, where it permits that more than to a campaign."""
     if hasattr(transport, "permitted_answer"):
-        found = cast("Answering", transport).permitted_answer(recipient, facts.conversation, now)
-    else:
-        found = transport.permitted(recipient, facts.conversation, now)
-    return NoPermittedRoute(_sentence(found.rule)) if isinstance(found, NotPermitted) else found
+        return cast("Answering", transport).permitted_answer(recipient, facts.conversation, now)
+    return transport.permitted(recipient, facts.conversation, now)
 
 
 def _person_refused(facts: Facts) -> Error | None:
@@ -91,11 +110,3 @@ def _account_refused(facts: Facts, now: datetime) -> Error | None:
             remedy=f"Try again in {max(1, round((facts.rests_until - now) / timedelta(minutes=1)))} min.",
         )
     return None
-
-
-def is_by_hand(transport: Transport) -> bool:
-    return transport.name == "assisted" or bool(getattr(transport, "by_hand", False))
-
-
-def _sentence(rule: str) -> str:
-    return f"{rule[:1].upper()}{rule[1:]}{'' if rule.endswith('.') else '.'}"

@@ -59,7 +59,7 @@ async def apply(conn: Connection, answer: Answer, outcome: Outcome) -> bool:
     if not await queries.settle(conn, answer, end, at=at, event=event(answer, end, at=at)):
         return False
     if rest is not None:
-        await queries.rest(conn, answer.workspace_id, answer.sender_id, until=rest.until)
+        await senders.rest(conn, answer.workspace_id, answer.sender_id, rest)
     if failed is not None and failed.opted_out:
         await _opt_out(conn, answer, failed, at=at)
     if failed is not None and failed.trouble is not None:

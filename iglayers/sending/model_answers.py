@@ -45,7 +45,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     sender_id: SenderId
     sender_username: str
     instagram_id: str | None
-    transport: str
+    routes: list[str]
     sender_state: SenderState
     sender_state_reason: str | None
     is_archived: bool

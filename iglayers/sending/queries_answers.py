@@ -7,7 +7,7 @@ import msgspec
 
 from iglayers.core.clock import Clock, Moment
 from iglayers.core.db import Connection, execute, row, value
-from iglayers.core.ids import ClientId, ConversationId, MessageId, SenderId, WorkspaceId
+from iglayers.core.ids import ClientId, ConversationId, MessageId, WorkspaceId
 from iglayers.messages.queries import BEGINS
 from iglayers.sending.model_answers import Answer, AnswerRow, Ending, Facts
 
@@ -23,7 +23,7 @@ async def facts(
 ) -> Facts | None:  # fmt: skip
     """What decides about an answer, as it is when this is asked; a key bound to a client sees what is its client's."""
     return await row(conn, Facts, """
-        SELECT v.id, v.sender_id, s.username AS sender_username, s.instagram_id, s.transport, s.state AS sender_state,
+        SELECT v.id, v.sender_id, s.username AS sender_username, s.instagram_id, s.routes, s.state AS sender_state,
                s.state_reason AS sender_state_reason, s.archived_at IS NOT NULL AS is_archived, s.rests_until,
                v.contact_id, k.username, coalesce($3, said.client_id) AS client_id, v.igsid, v.window_ends_at,
                v.last_inbound_at, v.comments, k.merged_into IS NOT NULL AS is_merged,
@@ -117,13 +117,6 @@ async def settle(conn: Connection, answer: Answer, end: Ending, *, at: Moment, e
         SELECT EXISTS (SELECT FROM message) AND (SELECT count(*) FROM told) >= 0
     """, answer.message_id, answer.workspace_id, answer.attempt_id, end.state, at, end.error_code, end.reason,
         end.provider_message_id, event_id, event_type, answer.client_id, answer.contact_id, data)  # fmt: skip
-
-
-async def rest(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, until: datetime) -> None:
-    """The provider asked this account to wait."""
-    await execute(conn, """
-        UPDATE senders SET rests_until = greatest(rests_until, $3) WHERE workspace_id = $1 AND id = $2
-    """, workspace_id, sender_id, until)  # fmt: skip
 
 
 async def ended_leases(conn: Connection, *, limit: int) -> list[MessageId]:

@@ -163,7 +163,7 @@ async def test_a_reply_logged_by_hand_begins_a_conversation_without_a_window(tes
     assert (found["windowEndsAt"], found["windowOpen"], found["needsAnswer"]) == (None, False, True)
     thread = (await test_api.get(f"/conversations/{found['id']}")).body
     assert thread["answer"]["route"] is None
-    assert thread["answer"]["rule"] == "A person sends what acme.official writes; nothing leaves from here."
+    assert thread["answer"]["rule"] == "A person sends what acme.official writes, and nothing leaves from here."
 
 
 async def test_a_bound_key_sees_its_own_words_only(test_api: Api, ledger: Ledger) -> None:
