@@ -76,7 +76,9 @@ async def begin(conn: Connection, post: Post, caller: Caller, conversation_id: C
     if isinstance(found, Error):
         raise found
     answer = _answer(caller, facts, clock, now, route=found.permitted.route)
-    if facts.is_busy or not await queries.begin(conn, answer, text=text, lease_s=post.settings.send_lease_s):
+    if facts.is_busy or not await queries.begin(
+        conn, answer, text=text, comment_id=found.permitted.address.comment_id, lease_s=post.settings.send_lease_s
+    ):
         raise Conflict(
             "Another message of this account is on its way.", remedy="Try again in a moment: one goes after the other."
         )

@@ -26,7 +26,14 @@ async def facts(
         SELECT v.id, v.sender_id, s.username AS sender_username, s.instagram_id, s.routes, s.state AS sender_state,
                s.state_reason AS sender_state_reason, s.archived_at IS NOT NULL AS is_archived, s.rests_until,
                v.contact_id, k.username, coalesce($3, said.client_id) AS client_id, v.igsid, v.window_ends_at,
-               v.last_inbound_at, v.comments, k.merged_into IS NOT NULL AS is_merged,
+               v.last_inbound_at,
+               (SELECT coalesce(jsonb_agg(c.comment), '[]')
+                FROM jsonb_array_elements(v.comments) AS c (comment)
+                WHERE NOT EXISTS (
+                    SELECT FROM messages m
+                    WHERE m.workspace_id = $1 AND m.sender_id = v.sender_id AND m.comment_id = c.comment ->> 'id'
+                      AND m.state <> 'not_sent')) AS comments,
+               k.merged_into IS NOT NULL AS is_merged,
                EXISTS (SELECT FROM suppressions p
                        WHERE p.workspace_id = $1 AND p.contact_id = v.contact_id
                          AND (p.client_id IS NULL OR p.client_id = coalesce($3, said.client_id))
@@ -59,18 +66,20 @@ async def facts(
     """, workspace_id, conversation_id, only, now)  # fmt: skip
 
 
-async def begin(conn: Connection, answer: Answer, *, text: str, lease_s: float) -> bool:
+async def begin(
+    conn: Connection, answer: Answer, *, text: str, comment_id: str | None, lease_s: float
+) -> bool:  # fmt: skip
     """The point of no return: the message, and the pace of the sender, which is locked.
 
-    False when another message of this sender is on its way; nothing is written then.
+    False when another message of this sender is on its way, or the comment was answered; nothing is written then.
     """
     return await value(conn, """
         WITH message AS (
             INSERT INTO messages (id, attempt_id, workspace_id, kind, client_id, contact_id, sender_id, route, body,
-                                  state, lease_until, begun_at, author)
+                                  state, lease_until, begun_at, author, comment_id)
             VALUES ($1, $2, $3, 'answer', $4, $5, $6, $7, $8, 'sending',
-                    clock_timestamp() + make_interval(secs => $9), $10, $11)
-            -- One in flight a sender: the index says whether.
+                    clock_timestamp() + make_interval(secs => $9), $10, $11, $12)
+            -- One in flight a sender, one answer a comment: the indexes say whether.
             ON CONFLICT DO NOTHING
             RETURNING id
         ), sender AS (
@@ -80,7 +89,8 @@ async def begin(conn: Connection, answer: Answer, *, text: str, lease_s: float) 
         )
         SELECT EXISTS (SELECT FROM message)
     """, answer.message_id, answer.attempt_id, answer.workspace_id, answer.client_id, answer.contact_id,
-        answer.sender_id, answer.route, text, lease_s, answer.begun_at, answer.author)  # fmt: skip
+        answer.sender_id, answer.route, text, lease_s, answer.begun_at, answer.author,
+        comment_id)  # fmt: skip
 
 
 async def write_down(conn: Connection, answer: Answer, *, text: str, event: tuple[UUID, str, bytes]) -> None:
