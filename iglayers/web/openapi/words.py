@@ -266,10 +266,9 @@ WORDS: dict[str, Word] = {
     "routes": Word("The ways that may be used, in their order.", ["assisted"]),
     "CampaignStatus.routes": Word("Which way the next 500 people would be written to now, or by which rule by none."),
     "Preflight.routes": Word("Which way people would be written to now, or by which rule by none."),
-    "TargetStory.routes": Word(
-        "What each account that may write to the person could do now, or which rule forbids it."
-    ),
-    "rule": Word("The rule that permits or forbids it.", "a person sends it by hand"),
+    "TargetStory.routes": Word("What each account that may write to the person could do now, or by which rule not."),
+    "WayCount.rule": Word("The rule that permits or forbids it.", "a person sends it by hand"),
+    "WayNow.rule": Word("The rule that permits or forbids it.", "a person sends it by hand"),
     "until": Word("Until when this way is open; null without an end.", None),
     "rowsPerSecond": Word("How fast it goes; null before it has begun.", 21_000),
     "rowsRead": Word("Rows that were worked off.", 1_000_000),
