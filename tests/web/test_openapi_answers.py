@@ -31,6 +31,9 @@ REFUSED = {
     "DELETE /message-templates/{id}": 409,
     "DELETE /contacts/{username}": 409,  # an import is not at its end
     "DELETE /campaigns/{id}/targets/{targetId}": 409,  # written to
+} | {
+    f"POST /outbox/{{id}}/{verb}": 409  # its one message is no card
+    for verb in ("claim", "release", "sent", "failed", "skip", "challenge", "undo")
 }
 
 
