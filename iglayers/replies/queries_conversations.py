@@ -1,4 +1,4 @@
-"""Reads of conversations. They are written where they come about: `senders/queries_threads.py`."""
+"""Reads of conversations. They are written where they come about: by a reply, and by begin of an answer."""
 
 from datetime import datetime
 from typing import LiteralString

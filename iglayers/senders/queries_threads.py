@@ -1,4 +1,4 @@
-"""The SQL by which a thread becomes a conversation: the person said something, or a person of ours answered."""
+"""The SQL by which a thread becomes a conversation: the person said something."""
 
 from datetime import datetime, timedelta
 
@@ -25,12 +25,3 @@ async def heard(
             last_inbound_at = greatest(old.last_inbound_at, excluded.last_inbound_at)
     """, ConversationId.new(), workspace_id, sender_id, contact.id, contact.username, window_ends_at,
         at)  # fmt: skip
-
-
-async def answered(
-    conn: Connection, workspace_id: WorkspaceId, conversation_id: ConversationId, *, at: datetime
-) -> None:
-    """A person of ours wrote in this conversation; the caller holds the contact."""
-    await execute(conn, """
-        UPDATE conversations SET last_answer_at = greatest(last_answer_at, $3) WHERE workspace_id = $1 AND id = $2
-    """, workspace_id, conversation_id, at)  # fmt: skip

@@ -28,7 +28,6 @@ from iglayers.core.errors import Conflict, Error, Invalid
 from iglayers.core.fields import text as clean
 from iglayers.core.ids import ConversationId, MessageId, uuid7
 from iglayers.senders import queries as senders
-from iglayers.senders import queries_threads
 from iglayers.senders.model import Account, NotSent, Order, Outcome, Recipient, Transport, Unknown
 from iglayers.sending import answers_rules, answers_settle
 from iglayers.sending import queries_answers as queries
@@ -82,7 +81,6 @@ async def begin(conn: Connection, post: Post, caller: Caller, conversation_id: C
         raise Conflict(
             "Another message of this account is on its way.", remedy="Try again in a moment: one goes after the other."
         )
-    await queries_threads.answered(conn, caller.workspace_id, conversation_id, at=now)
     assert facts.username is not None
     order = Order(
         message_id=answer.message_id, reference=answer.message_id.uuid, route=found.permitted.route, text=text, now=now,
@@ -113,7 +111,6 @@ async def write_down(
         )  # fmt: skip
     answer = _answer(caller, facts, clock, now, route=by_hand[0])
     await queries.write_down(conn, answer, text=text, event=answers_settle.event(answer, Ending(state="sent"), at=now))
-    await queries_threads.answered(conn, caller.workspace_id, conversation_id, at=now)
     await accounts.audit(
         conn, caller, "answer.logged", answer.message_id, after={"conversationId": str(conversation_id)},
         contact_id=answer.contact_id.uuid,

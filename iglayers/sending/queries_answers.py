@@ -69,7 +69,7 @@ async def facts(
 async def begin(
     conn: Connection, answer: Answer, *, text: str, comment_id: str | None, lease_s: float
 ) -> bool:  # fmt: skip
-    """The point of no return: the message, and the pace of the sender, which is locked.
+    """The point of no return: the message, the pace of the sender, which is locked, and the thread.
 
     False when another message of this sender is on its way, or the comment was answered; nothing is written then.
     """
@@ -86,11 +86,15 @@ async def begin(
             UPDATE senders s SET last_begun_at = $10, last_message_id = $1
             FROM message
             WHERE s.workspace_id = $3 AND s.id = $6
+        ), thread AS (
+            UPDATE conversations v SET last_answer_at = greatest(v.last_answer_at, $10)
+            FROM message
+            WHERE v.workspace_id = $3 AND v.id = $13
         )
         SELECT EXISTS (SELECT FROM message)
     """, answer.message_id, answer.attempt_id, answer.workspace_id, answer.client_id, answer.contact_id,
         answer.sender_id, answer.route, text, lease_s, answer.begun_at, answer.author,
-        comment_id)  # fmt: skip
+        comment_id, answer.conversation_id)  # fmt: skip
 
 
 async def write_down(conn: Connection, answer: Answer, *, text: str, event: tuple[UUID, str, bytes]) -> None:
@@ -103,11 +107,13 @@ async def write_down(conn: Connection, answer: Answer, *, text: str, event: tupl
             VALUES ($1, $2, $3, 'answer', $4, $5, $6, $7, $8, 'sent', $9, $9, $10)
         ), sender AS (
             UPDATE senders SET last_begun_at = $9, last_message_id = $1 WHERE workspace_id = $3 AND id = $6
+        ), thread AS (
+            UPDATE conversations SET last_answer_at = greatest(last_answer_at, $9) WHERE workspace_id = $3 AND id = $14
         )
         SELECT record_event($11, $3, $12, $9, $4, NULL, $5, $13::json)
     """, answer.message_id, answer.attempt_id, answer.workspace_id, answer.client_id, answer.contact_id,
         answer.sender_id, answer.route, text, answer.begun_at, answer.author, event_id, event_type,
-        data)  # fmt: skip
+        data, answer.conversation_id)  # fmt: skip
 
 
 async def settle(conn: Connection, answer: Answer, end: Ending, *, at: Moment, event: tuple[UUID, str, bytes]) -> bool:

@@ -52,7 +52,9 @@ OWNERS: dict[str, str] = {
 # The engine's statements (steps 1 to 4 and 6 of design section 6) read, lock and write across slices in one
 # round trip: one statement did 1,400 messages a second where a statement a step did 860.
 ENGINE_FILES = re.compile(r"iglayers/sending/queries(_\w+)?\.py")
-ENGINE_WRITES = frozenset({"messages", "first_contacts", "targets", "campaigns", "senders", "usage_months"})
+ENGINE_WRITES = frozenset({
+    "messages", "first_contacts", "targets", "campaigns", "senders", "usage_months", "conversations",
+})  # fmt: skip
 
 # Statements on tenant tables that name no workspace_id, as `module.function` below iglayers, with the reason:
 # of workers, which serve all workspaces, and look-ups by which a caller's workspace becomes known.
