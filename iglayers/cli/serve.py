@@ -13,7 +13,7 @@ from iglayers.cli import installation, ports
 from iglayers.cli.options import Given, command
 from iglayers.cli.parts import Host, HttpWebhooks, Port
 from iglayers.cli.supervisor import Supervisor
-from iglayers.core.config import Settings
+from iglayers.core.config import Settings, public_url
 
 Workers = Annotated[int, typer.Option(min=0, max=64, help="How many worker processes.")]
 
@@ -56,7 +56,7 @@ class Ready:
             return
         self._said = True
         with suppress(OSError):  # nobody reads it any more
-            print(f"IG Layers is ready at {ports.url(self._settings)}", flush=True)
+            print(f"IG Layers is ready at {public_url(self._settings)}", flush=True)
 
 
 async def _prepare(settings: Settings, url: str) -> None:

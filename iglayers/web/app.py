@@ -21,6 +21,7 @@ from iglayers.messages import api as messages
 from iglayers.replies import api as replies
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
+from iglayers.senders import api_instagram as instagram
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
 from iglayers.templates import api as templates
@@ -37,6 +38,7 @@ ROUTES = [
     *templates.ROUTES,
     *messages.ROUTES,
     *senders.ROUTES,
+    *instagram.ROUTES,
     *campaigns.ROUTES,
     *targets.ROUTES,
     *imports.ROUTES,
@@ -60,6 +62,7 @@ def create(services: Services) -> ASGIApp:
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
             *docs.ROUTES,
+            *instagram.PAGES,
             *health.ROUTES,
         ],
         request_class=ApiRequest,
