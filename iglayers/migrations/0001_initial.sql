@@ -393,7 +393,8 @@ CREATE TABLE senders (
     last_begun_at timestamptz,
     last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
-    rests_until timestamptz,                        -- the provider asked to wait, or is about to
+    rests_until timestamptz,                        -- the provider asked to wait, or is about to,
+    rest_reason text,                               -- and why
     archived_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -664,6 +665,7 @@ CREATE UNIQUE INDEX messages_one_in_flight ON messages (sender_id) WHERE state =
 CREATE UNIQUE INDEX messages_once_a_comment ON messages (sender_id, comment_id)
     WHERE comment_id IS NOT NULL AND state <> 'not_sent';
 CREATE INDEX messages_cards ON messages (workspace_id, sender_id, id) WHERE state IN ('handed_over', 'claimed');
+CREATE INDEX messages_cards_by_campaign ON messages (campaign_id) WHERE state IN ('handed_over', 'claimed');
 CREATE INDEX messages_leases ON messages (lease_until) WHERE state IN ('sending', 'claimed');
 CREATE INDEX messages_held ON messages (held_until) WHERE held_until IS NOT NULL;
 CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE counts;
@@ -673,6 +675,15 @@ CREATE INDEX messages_bad_by_campaign ON messages (campaign_id, begun_at) WHERE 
 CREATE INDEX messages_bad_by_sender ON messages (sender_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';
 CREATE INDEX messages_by_contact ON messages (contact_id, begun_at);
+
+-- Whether a card may be added for a sender that people work by hand: few wait, so that none is planned for days ahead.
+CREATE FUNCTION has_room_for_cards(of_workspace uuid, of_sender uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT 'assisted' = ANY (s.routes) AND (
+        SELECT count(*) FROM messages m
+        WHERE m.workspace_id = of_workspace AND m.sender_id = of_sender AND m.state = 'handed_over') < 5
+    FROM senders s
+    WHERE s.workspace_id = of_workspace AND s.id = of_sender
+$$;
 
 -- Who has had a first message, by scope: a client, and the workspace where it says so.
 CREATE TABLE first_contacts (

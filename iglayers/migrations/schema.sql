@@ -55,6 +55,15 @@ CREATE FUNCTION public.event_id() RETURNS uuid
         || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14, 3)
         || substr(replace(gen_random_uuid()::text, '-', ''), 17, 16))::uuid
 $$;
+CREATE FUNCTION public.has_room_for_cards(of_workspace uuid, of_sender uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT 'assisted' = ANY (s.routes) AND (
+        SELECT count(*) FROM messages m
+        WHERE m.workspace_id = of_workspace AND m.sender_id = of_sender AND m.state = 'handed_over') < 5
+    FROM senders s
+    WHERE s.workspace_id = of_workspace AND s.id = of_sender
+$$;
 CREATE FUNCTION public.make_event_partitions(from_month date, months integer) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -495,6 +504,7 @@ CREATE TABLE public.senders (
     last_message_id uuid,
     ready_at timestamp with time zone NOT NULL,
     rests_until timestamp with time zone,
+    rest_reason text,
     archived_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
@@ -762,6 +772,7 @@ CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun
 CREATE INDEX messages_by_contact ON public.messages USING btree (contact_id, begun_at);
 CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE counts;
 CREATE INDEX messages_cards ON public.messages USING btree (workspace_id, sender_id, id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
+CREATE INDEX messages_cards_by_campaign ON public.messages USING btree (campaign_id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_held ON public.messages USING btree (held_until) WHERE (held_until IS NOT NULL);
 CREATE INDEX messages_leases ON public.messages USING btree (lease_until) WHERE (state = ANY (ARRAY['sending'::text, 'claimed'::text]));
 CREATE UNIQUE INDEX messages_once ON public.messages USING btree (target_id, step) WHERE ((kind = 'step'::text) AND (state <> ALL (ARRAY['not_sent'::text, 'skipped'::text])));

@@ -24,6 +24,7 @@ from iglayers.senders import api as senders
 from iglayers.senders import api_instagram as instagram
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
+from iglayers.sending import api_outbox as outbox
 from iglayers.templates import api as templates
 from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
@@ -43,6 +44,7 @@ ROUTES = [
     *targets.ROUTES,
     *imports.ROUTES,
     *sending.ROUTES,
+    *outbox.ROUTES,
     *replies.ROUTES,
     *reports.ROUTES,
 ]

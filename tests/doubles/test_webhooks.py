@@ -310,6 +310,24 @@ async def test_a_slow_receiver_counts_as_none(double: Instagram, receiver: Recei
     assert (await double.deliveries())[-1]["attempts"][0]["error"] == "TimeoutError"
 
 
+async def test_nothing_of_an_old_world_arrives_in_a_new_one(double: Instagram, wire: Wire, receiver: Receiver) -> None:
+    receiver.respond = lambda _hit: web.Response(status=500)
+    await double.person("jane.doe")
+    await double.does("jane.doe", "writes", wire.account, text="Hi")
+    await until(lambda: len(receiver.hits) >= 2)
+    await double.reset()
+    await double.call("POST", "/app", callback=receiver.url)
+    await double.settle()
+    seen = len(receiver.hits)
+    assert await double.deliveries() == []
+    account = await double.account("new.brand", subscribed_fields=["messages"])
+    await double.person("john")
+    receiver.respond = lambda _hit: web.Response()
+    await double.does("john", "writes", account, text="New")
+    await double.settle()
+    assert [each["message"]["text"] for each in items(receiver)[seen:]] == ["New"]
+
+
 async def slowly(_hit: Hit) -> web.StreamResponse:
     await asyncio.sleep(5)
     return web.Response()

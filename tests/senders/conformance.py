@@ -10,7 +10,16 @@ from iglayers.senders.transports.assisted.transport import AssistedTransport
 from iglayers.senders.transports.instagram.transport import InstagramTransport
 from iglayers.senders.transports.sandbox.transport import SandboxTransport
 from tests.doubles.control import Account, Instagram
-from tests.senders.instagram.orders import comments, taken, to_comment, to_igsid, writes
+from tests.senders.instagram.orders import (
+    at_the_double,
+    begun,
+    comments,
+    connected,
+    taken,
+    to_comment,
+    to_igsid,
+    writes,
+)
 from tests.senders.orders import a_sender, logged, order_to
 
 
@@ -18,7 +27,7 @@ class Subject(Protocol):
     """One transport with people of whom everybody does something else."""
 
     transport: Transport
-    people: list[str]
+    people: tuple[str, ...]
     routes: tuple[str, ...]
     unlucky: tuple[str, ...]  # who does the same at the second time
 
@@ -28,8 +37,12 @@ class Subject(Protocol):
         """By the other side's own log: the ids under which it took messages to this person."""
         ...
 
-    async def lose_the_database(self) -> Transport | None:
-        """The same transport without its database; None where it has none."""
+    async def remember(self, order: Order) -> None:
+        """What the ledger keeps of an order, so that it can be looked up."""
+        ...
+
+    def without_database(self) -> Transport | None:
+        """The same transport when its database is away; None where it has none."""
         ...
 
 
@@ -39,12 +52,12 @@ class Lost:
 
 
 class Sandbox:
-    people: list[str] = [
+    people: tuple[str, ...] = (
         "jane.doe", "mario_rossi", "sandbox.replies", "sandbox.optout", "sandbox.silent", "sandbox.private",
         "sandbox.notfound", "sandbox.ratelimit", "sandbox.challenge", "sandbox.disabled", "sandbox.timeout.sent",
         "sandbox.timeout.lost", "sandbox.error", "sandbox.error.2", "sandbox.error.3", "sandbox.noroute",
         "sandbox.slow",
-    ]  # fmt: skip
+    )  # fmt: skip
     routes: tuple[str, ...] = ("sandbox",)
     unlucky: tuple[str, ...] = ("sandbox.private", "sandbox.timeout.lost", "jane.doe")
 
@@ -60,7 +73,10 @@ class Sandbox:
     async def delivered(self, username: str) -> list[str]:
         return await logged(self._database, username)
 
-    async def lose_the_database(self) -> Transport | None:
+    async def remember(self, order: Order) -> None:
+        """The sandbox forgets nothing."""
+
+    def without_database(self) -> Transport | None:
         return SandboxTransport(Lost())  # type: ignore[arg-type]
 
 
@@ -71,25 +87,23 @@ class Assisted(Sandbox):
         super().__init__(database, caller, sender)
         self.transport: Transport = AssistedTransport()
 
-    async def lose_the_database(self) -> Transport | None:
+    def without_database(self) -> Transport | None:
         return None
 
 
 class OfInstagram:
     """Against the double: whoever is named after a fault meets it."""
 
-    people: list[str] = [
+    people: tuple[str, ...] = (
         "jane.doe", "mario_rossi", "comments", "blocks", "stranger", "html502", "disconnect_before_commit",
         "disconnect_after_commit", "timeout_before_commit", "timeout_after_commit", "garbled", "ambiguous",
         "ambiguous_not_stored", "temporary", "messaging_rate_limit", "restricted", "checkpoint", "unavailable",
         "stopped_notifications",
-    ]  # fmt: skip
+    )  # fmt: skip
     routes: tuple[str, ...] = ("instagram.window", "instagram.comment", "instagram.human_agent")
     unlucky: tuple[str, ...] = ("blocks", "stranger", "jane.doe")
 
-    def __init__(
-        self, services: Services, caller: Caller, sender: Sender, double: Instagram, account: Account
-    ) -> None:
+    def __init__(self, services: Services, caller: Caller, sender: Sender, double: Instagram, account: Account) -> None:
         self._caller: Caller = caller
         self._sender: Sender = sender
         self._double: Instagram = double
@@ -97,6 +111,11 @@ class OfInstagram:
         self._services: Services = services
         self._igsids: dict[str, str] = {}
         self.transport: Transport = InstagramTransport(services)
+
+    @classmethod
+    async def connected(cls, double: Instagram, services: Services, caller: Caller) -> "OfInstagram":
+        services, account = at_the_double(services, double), await double.account("brand.example")
+        return cls(services, caller, await connected(services, caller, account), double, account)
 
     async def order(self, username: str, **more: Any) -> Order:
         if username == "comments":
@@ -121,7 +140,10 @@ class OfInstagram:
     async def delivered(self, username: str) -> list[str]:
         return await taken(self._double, username)
 
-    async def lose_the_database(self) -> Transport | None:
+    async def remember(self, order: Order) -> None:
+        await begun(self._services.db, order)
+
+    def without_database(self) -> Transport | None:
         settings, vault, pepper = self._services.settings, self._services.vault, self._services.pepper
         return InstagramTransport(Services(settings=settings, db=Lost(), vault=vault, pepper=pepper))  # type: ignore[arg-type]
 

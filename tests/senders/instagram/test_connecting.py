@@ -16,7 +16,7 @@ from iglayers.senders.model import Sender, Trouble
 from iglayers.senders.transports.instagram.connect import FIELDS
 from iglayers.senders.transports.instagram.credentials import opened
 from tests.doubles.control import APP_SECRET, Account, Instagram
-from tests.senders.instagram.conftest import connected
+from tests.senders.instagram.orders import connected
 from tests.senders.orders import a_sender
 from tests.serving import Api
 

@@ -119,7 +119,7 @@ async def test_a_token_that_ended_stops_its_sender(
 
 @pytest.mark.parametrize(("subcode", "state"), [(459, "challenged"), (460, "disabled")])
 async def test_a_token_that_meta_has_killed_stops_its_sender(
-    subcode: int, state: str, time: Time, services: Services, caller: Caller, sender: Sender, account: Account
+    subcode: int, state: str, *, time: Time, services: Services, caller: Caller, sender: Sender, account: Account
 ) -> None:
     await time.double.owner(account, "kill_tokens", subcode=subcode)
     assert await time.passes(2 * DAY)

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -11,10 +12,11 @@ from iglayers.accounts.request import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import uuid7
 from iglayers.senders import queries_credentials
-from iglayers.senders.model import NotSent, Order, Sender, Sent, Trouble, Unknown
+from iglayers.senders.model import NotSent, Sender, Sent, Trouble, Unknown
+from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.transport import InstagramTransport
 from tests.doubles.control import Account, Instagram
-from tests.senders.instagram.orders import by_hand, comments, taken, to_comment, to_igsid, writes
+from tests.senders.instagram.orders import begun, by_hand, comments, known, taken, to_comment, to_igsid, writes
 from tests.serving import free_port
 
 
@@ -91,7 +93,7 @@ FAULTS: list[tuple[str, str, bool, Trouble | None]] = [
 @pytest.mark.parametrize("locale", ["en", "ja"])
 @pytest.mark.parametrize(("fault", "code", "again", "trouble"), FAULTS)
 async def test_an_outcome_is_true(
-    locale: str, fault: str, code: str, again: bool, trouble: Trouble | None, double: Instagram, account: Account,
+    locale: str, fault: str, code: str, *, again: bool, trouble: Trouble | None, double: Instagram, account: Account,
     caller: Caller, sender: Sender, transport: InstagramTransport,
 ) -> None:  # fmt: skip
     await double.change(account, locale=locale)
@@ -121,8 +123,9 @@ async def test_what_cannot_be_reached_has_sent_nothing(
     services: Services, double: Instagram, account: Account, caller: Caller, sender: Sender
 ) -> None:
     igsid = await writes(double, account, "jane.doe")
-    object.__setattr__(services.settings, "instagram_graph_url", f"http://127.0.0.1:{free_port()}")
-    outcome = await InstagramTransport(services).deliver(to_igsid(caller, sender, "jane.doe", igsid))
+    away = msgspec.structs.replace(services.settings, instagram_graph_url=f"http://127.0.0.1:{free_port()}")
+    transport = InstagramTransport(services, graph=Graph(away))
+    outcome = await transport.deliver(to_igsid(caller, sender, "jane.doe", igsid))
     assert isinstance(outcome, NotSent)
     assert outcome.retry_at is not None
     assert outcome.rest is not None
@@ -138,21 +141,6 @@ async def test_a_text_is_measured_in_bytes(
     assert isinstance(too_long, NotSent)
     assert too_long.code == "message_too_long"
     assert len(await taken(double, "jane.doe")) == 1
-
-
-async def known(database: Database, order: Order, **columns: Any) -> None:
-    """The conversation of an order, as it was known before."""
-    async with database.connection() as conn:
-        await conn.execute(
-            "INSERT INTO contacts (id, workspace_id, handle_hash, username, created_at) VALUES ($1, $2, $3, $4, now())",
-            order.recipient.contact_id.uuid, order.account.workspace_id.uuid, b"x", order.recipient.username,
-        )  # fmt: skip
-        await conn.execute(
-            "INSERT INTO conversations (id, workspace_id, sender_id, contact_id, window_ends_at, comments, created_at) "
-            "VALUES ($1, $2, $3, $4, $5, $6, now())",
-            uuid7(), order.account.workspace_id.uuid, order.account.id.uuid, order.recipient.contact_id.uuid,
-            columns.get("window_ends_at"), columns.get("comments", []),
-        )  # fmt: skip
 
 
 async def test_a_window_that_meta_has_closed_is_closed_here(
@@ -228,6 +216,21 @@ async def test_a_hundred_at_once_are_a_hundred(
     sent = [outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Sent)]
     assert sorted(sent) == sorted(each["mid"] for each in await double.sent())
     assert len(sent) == len(people)
+
+
+async def test_a_message_is_looked_up_by_metas_id_alone(
+    double: Instagram, account: Account, caller: Caller, sender: Sender, transport: InstagramTransport,
+    database: Database,
+) -> None:  # fmt: skip
+    igsid = await writes(double, account, "jane.doe")
+    order = to_igsid(caller, sender, "jane.doe", igsid)
+    await begun(database, order)
+    outcome = await transport.deliver(order)
+    assert isinstance(outcome, Sent)
+    assert await transport.look_up(order.reference, outcome.provider_message_id) == Sent(outcome.provider_message_id)
+    for nothing in (None, "", "aWdfnobody", account.ig_id):
+        assert await transport.look_up(order.reference, nothing) is None
+    assert await transport.look_up(uuid7(), outcome.provider_message_id) is None
 
 
 async def test_what_was_said_stands_nowhere(

@@ -6,7 +6,7 @@ state that it was started with.
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
