@@ -78,8 +78,8 @@ def connect_sender(
     print(with_services(given.settings(), work).url)
 
 
-def _token() -> str:
+def _token() -> str | None:
     """Never an argument: those stand in the list of processes and in the shell's history."""
     if sys.stdin.isatty():
         return typer.prompt("Access token", hide_input=True, err=True)
-    return sys.stdin.readline(2_001).strip()
+    return sys.stdin.readline(2_001).strip() or None
