@@ -40,8 +40,6 @@ CREATE TABLE users (
     id uuid PRIMARY KEY,
     email text NOT NULL UNIQUE CHECK (email = lower(email)),
     password_hash text NOT NULL,
-    failed_logins integer NOT NULL DEFAULT 0,
-    last_failed_at timestamptz,                     -- (real)
     created_at timestamptz NOT NULL DEFAULT now()   -- (real)
 );
 
@@ -64,9 +62,17 @@ CREATE TABLE invitations (
 CREATE TABLE sessions (
     token_hash bytea PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    looks_at uuid NOT NULL REFERENCES workspaces,   -- the workspace that is shown
     created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
-    seen_at timestamptz NOT NULL DEFAULT now(),     -- (real)
-    ended_at timestamptz                            -- (real)
+    seen_at timestamptz NOT NULL DEFAULT now()      -- (real)
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+-- Logins that failed, by e-mail (of a user or of nobody) and by address. Lost in a crash without harm.
+CREATE UNLOGGED TABLE login_failures (
+    key_hash bytea PRIMARY KEY,
+    failed integer NOT NULL,
+    last_at timestamptz NOT NULL                    -- (real)
 );
 
 CREATE TABLE api_keys (
@@ -674,6 +680,7 @@ CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE counts;
 CREATE INDEX messages_bad_by_campaign ON messages (campaign_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_bad_by_sender ON messages (sender_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';
+CREATE INDEX messages_in_hands ON messages (workspace_id, id) WHERE state IN ('handed_over', 'claimed');
 CREATE INDEX messages_by_contact ON messages (contact_id, begun_at);
 
 -- Whether a card may be added for a sender that people work by hand: few wait, so that none is planned for days ahead.

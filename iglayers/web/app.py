@@ -14,6 +14,7 @@ from iglayers.campaigns import api_imports as imports
 from iglayers.campaigns import api_targets as targets
 from iglayers.clients import api as clients
 from iglayers.contacts import api as contacts
+from iglayers.dashboard import routes as dashboard
 from iglayers.events import api as events
 from iglayers.events import api_deliveries as deliveries
 from iglayers.events import api_endpoints as webhooks
@@ -63,6 +64,7 @@ def create(services: Services) -> ASGIApp:
     litestar = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
+            dashboard.ROUTER,
             *docs.ROUTES,
             *instagram.PAGES,
             *health.ROUTES,

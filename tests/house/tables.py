@@ -15,6 +15,7 @@ OWNERS: dict[str, str] = {
     "members": "accounts",
     "invitations": "accounts",
     "sessions": "accounts",
+    "login_failures": "accounts",
     "api_keys": "accounts",
     "rate_limits": "accounts",
     "idempotency_keys": "accounts",
@@ -58,6 +59,7 @@ ENGINE_WRITES = frozenset({"messages", "first_contacts", "targets", "campaigns",
 # of workers, which serve all workspaces, and look-ups by which a caller's workspace becomes known.
 CROSS_TENANT: dict[str, str] = {
     "accounts.queries.forget_old_answers": "retention: every answer older than 24 h, whoever asked",
+    "accounts.queries_people.use_invitation": "by the secret of a link, which says the workspace",
     "campaigns.queries.wake": "by id, from the engine: what its slot holds",
     "events.queries_engine.with_work": "workers serve all workspaces: endpoints that have something to deliver",
     "events.queries_engine.targets": "by id and lease, from the engine",

@@ -33,14 +33,11 @@ from iglayers.worker.process import Worker
 from tests import make
 from tests.databases import PEPPER
 
-# Far away enough that nothing paces by it; a sender still waits 3.6 s of its own time between two messages.
+# Far away enough that nothing paces by it; a sender still waits 3.6 s of its own time between two messages, a fifth
+# more or less. With a lower limit a day, the even share of what is left of the day would be more until the afternoon.
 UNLIMITED: dict[str, Any] = {
-    "transport": "sandbox",
-    "hourly_limit": 1_000,
-    "daily_limit": 10_000,
-    "ramp": False,
-    "min_gap_seconds": 0,
-}
+    "transport": "sandbox", "hourly_limit": 1_000, "daily_limit": 24_000, "ramp": False, "min_gap_seconds": 0,
+}  # fmt: skip
 _SOON = timedelta(seconds=1)
 _MOST_WAITS = 10
 
