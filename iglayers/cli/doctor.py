@@ -25,9 +25,11 @@ from iglayers.core.crypto import Vault, vault_key
 from iglayers.core.db import Connection, Database, connect
 from iglayers.core.migrate import pending
 
-_SECRET = {"secret_key", "metrics_token"}
-# Of other programs, or of settings that come with a later part.
-_NOT_OURS = ("IGLAYERS_API_KEY", "IGLAYERS_URL", "IGLAYERS_TEST_", "IGLAYERS_CI_", "IGLAYERS_INSTAGRAM_")
+_SECRET = {
+    "secret_key", "metrics_token", "instagram_app_secret", "instagram_meta_app_secret", "instagram_verify_token",
+}  # fmt: skip
+# Of other programs.
+_NOT_OURS = ("IGLAYERS_API_KEY", "IGLAYERS_URL", "IGLAYERS_TEST_", "IGLAYERS_CI_")
 
 
 class Check(msgspec.Struct, frozen=True):
