@@ -16,13 +16,14 @@ from iglayers.core.clock import Moment
 from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid, MissingField
 from iglayers.core.fields import text as clean
-from iglayers.core.ids import ClientId, ReplyId, SenderId, WorkspaceId, uuid7
+from iglayers.core.ids import ClientId, ContactId, ReplyId, SenderId, WorkspaceId, uuid7
 from iglayers.events import queries as events
 from iglayers.events.model import EventType, NewEvent
 from iglayers.replies import queries
 from iglayers.replies.model import Answered, Reply, event_data, reply_data
 from iglayers.replies.optout import is_opt_out
 from iglayers.senders import queries as senders
+from iglayers.senders import queries_conversations as conversations
 from iglayers.senders.actions import canonical_username
 from iglayers.senders.model import Sender, SenderNotFound
 from iglayers.targets import queries_replies as targets
@@ -30,6 +31,18 @@ from iglayers.targets import queries_replies as targets
 MAX_TEXT = 10_000
 # A person's clock and ours differ; a reply from tomorrow is a typing error.
 CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+# Why somebody is suppressed who asked for it.
+ASKED = "asked by a reply"
+
+
+class NotYet(Exception):
+    """Something else must be known first: a fact is read again after so many seconds. No failure."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds: float = seconds
 
 
 class NewReply(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -43,11 +56,15 @@ class NewReply(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """A reply that is to be recorded. `only`: the client of whoever logs it, whose messages alone it may answer."""
+    """A reply that is to be recorded. `only`: the client of whoever logs it, whose messages alone it may answer.
+
+    Without a contact nobody knows yet who wrote it, but by `igsid`, Instagram's id of the person for this account.
+    """
 
     workspace_id: WorkspaceId
     sender: Sender
-    contact: ContactRow
+    contact: ContactRow | None
+    igsid: str | None = None
     text: str
     received_at: datetime
     inbound_id: UUID | None = None
@@ -81,25 +98,45 @@ async def log_by_hand(conn: Connection, caller: Caller, new: NewReply, *, pepper
 async def record(conn: Connection, incoming: Incoming, *, now: datetime) -> Reply | None:
     """Match a reply to the newest message of its sender to its person, and do what follows; None if it was known.
 
-    Locks the campaign against cancelling, targets by id, then the contact. The wake-up is last: others who hold
-    targets wait for that row.
+    Locks the campaign against cancelling, targets by id, the contact, then the thread. The wake-up is last: others
+    who hold targets wait for that row.
     """
-    answered = await queries.newest_message(
-        conn, incoming.workspace_id, sender_id=incoming.sender.id, contact_id=incoming.contact.id, only=incoming.only
-    )
-    stopped = await _mark(conn, incoming, answered, now=now)
-    await contacts.lock(conn, incoming.workspace_id, [incoming.contact.id])
+    workspace_id, contact = incoming.workspace_id, incoming.contact
+    answered, stopped = None, 0
+    if contact is not None:
+        answered = await queries.newest_message(
+            conn, workspace_id, sender_id=incoming.sender.id, contact_id=contact.id,
+            until=incoming.received_at + CLOCKS_DIFFER, only=incoming.only,
+        )  # fmt: skip
+        stopped = await _mark(conn, incoming, contact, answered, now=now)
+        await contacts.lock(conn, workspace_id, [contact.id])
     reply = _reply(incoming, answered)
-    if not await queries.insert(
-        conn, reply, workspace_id=incoming.workspace_id, contact_id=incoming.contact.id, inbound_id=incoming.inbound_id
-    ):
-        return None
-    await _tell(conn, incoming, answered, reply, now=now)
-    if reply.opted_out:
-        await _opt_out(conn, incoming, reply, now=now)
+    stored = await queries.insert(
+        conn, reply, workspace_id=workspace_id, contact_id=contact and contact.id, inbound_id=incoming.inbound_id
+    )
+    if stored is not None:
+        reply = msgspec.structs.replace(reply, id=stored.id, text=stored.text, opted_out=stored.opted_out)
+        await _tell(conn, incoming, answered, reply, now=now)
+        if reply.opted_out and contact is not None:
+            await opt_out(conn, workspace_id, contact.id, reply, now=now)
+    await _keep_thread(conn, incoming, now=now)
     if stopped:
-        await account_queries.wake(conn, incoming.workspace_id)
-    return reply
+        await account_queries.wake(conn, workspace_id)
+    return None if stored is None else reply
+
+
+async def _keep_thread(conn: Connection, incoming: Incoming, *, now: datetime) -> None:
+    """The person's word opens the window of the thread with this account."""
+    act = conversations.Act(at=incoming.received_at, is_word=True)
+    workspace_id, sender_id, contact = incoming.workspace_id, incoming.sender.id, incoming.contact
+    if incoming.igsid is not None:
+        thread = await conversations.note_by_igsid(conn, workspace_id, sender_id, incoming.igsid, act, now=now)
+        if contact is None and thread.contact_id is not None:
+            raise NotYet(0)
+    elif contact is not None:
+        await conversations.note_by_contact(
+            conn, workspace_id, sender_id, contact.id, act, username=contact.username, now=now
+        )
 
 
 async def known_contact(
@@ -127,12 +164,14 @@ async def _sender(conn: Connection, caller: Caller, new: NewReply) -> Sender:
     return sender
 
 
-async def _mark(conn: Connection, incoming: Incoming, answered: Answered | None, *, now: datetime) -> int:
+async def _mark(
+    conn: Connection, incoming: Incoming, contact: ContactRow, answered: Answered | None, *, now: datetime
+) -> int:
     """The answered target is replied, and nobody follows up on this person; the number of follow-ups stopped."""
     workspace_id, target_id = incoming.workspace_id, answered and answered.target_id
     if answered is not None:
         await queries.hold_campaign(conn, workspace_id, answered.campaign_id)
-    held = await targets.lock_answered(conn, workspace_id, target_id=target_id, contact_id=incoming.contact.id)
+    held = await targets.lock_answered(conn, workspace_id, target_id=target_id, contact_id=contact.id)
     stopped = await targets.stop_followups(conn, workspace_id, held, now=now)
     if target_id is not None:
         await targets.mark_replied(conn, workspace_id, target_id, at=incoming.received_at, now=now)
@@ -141,7 +180,8 @@ async def _mark(conn: Connection, incoming: Incoming, answered: Answered | None,
 
 def _reply(incoming: Incoming, answered: Answered | None) -> Reply:
     return Reply(
-        id=ReplyId.new(), instagram_username=incoming.contact.username, sender_id=incoming.sender.id,
+        id=ReplyId.new(), instagram_username=incoming.contact and incoming.contact.username,
+        sender_id=incoming.sender.id,
         sender_username=incoming.sender.username, client_id=answered.client_id if answered else incoming.only,
         campaign_id=answered and answered.campaign_id, target_id=answered and answered.target_id,
         message_id=answered and answered.message_id, text=incoming.text, opted_out=is_opt_out(incoming.text),
@@ -153,7 +193,7 @@ async def _tell(
     conn: Connection, incoming: Incoming, answered: Answered | None, reply: Reply, *, now: datetime
 ) -> None:
     """`reply.received`; what somebody wrote whom nobody had written to is in the list of replies only."""
-    if answered is None:
+    if answered is None or incoming.contact is None:
         return
     context = await queries.context(conn, incoming.workspace_id, answered.message_id)
     assert context is not None
@@ -163,14 +203,15 @@ async def _tell(
     ))  # fmt: skip
 
 
-async def _opt_out(conn: Connection, incoming: Incoming, reply: Reply, *, now: datetime) -> None:
-    """Nobody in the workspace writes to this person again, from this commit on."""
+async def opt_out(
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, reply: Reply, *, now: datetime
+) -> None:
+    """Nobody in the workspace writes to this person again, from this commit on. The contact is locked."""
     await contact_actions.suppress_contact(
-        conn, workspace_id=incoming.workspace_id, contact_id=incoming.contact.id, reason="asked by a reply",
-        source="opt_out", now=now,
-    )  # fmt: skip
+        conn, workspace_id=workspace_id, contact_id=contact_id, reason=ASKED, source="opt_out", now=now
+    )
     data = {"instagramUsername": reply.instagram_username, "campaignId": reply.campaign_id} | reply_data(reply)
     await events.record(conn, NewEvent(
-        type=EventType.CONTACT_OPTED_OUT, workspace_id=incoming.workspace_id, at=now, client_id=reply.client_id,
-        campaign_id=reply.campaign_id, contact_id=incoming.contact.id, data=data,
+        type=EventType.CONTACT_OPTED_OUT, workspace_id=workspace_id, at=now, client_id=reply.client_id,
+        campaign_id=reply.campaign_id, contact_id=contact_id, data=data,
     ))  # fmt: skip

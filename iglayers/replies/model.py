@@ -30,6 +30,15 @@ class Reply(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     received_at: datetime
 
 
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply as it stands in the database; without a contact while nobody knows who wrote it."""
+
+    id: ReplyId
+    contact_id: ContactId | None
+    text: str | None
+    opted_out: bool
+
+
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """The message that a reply answers."""
 

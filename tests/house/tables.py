@@ -32,6 +32,7 @@ OWNERS: dict[str, str] = {
     "messages": "messages",
     "first_contacts": "messages",
     "senders": "senders",
+    "reconciliations": "senders",
     "sender_credentials": "senders",
     "conversations": "senders",
     "inbound": "senders",

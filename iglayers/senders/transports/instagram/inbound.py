@@ -1,6 +1,6 @@
 """What Instagram's webhooks say, as facts of accounts. Pure; whatever it does not know becomes `other`, never an error.
 
-Keys are Instagram's own (message id and kind, comment id), so that a delivery repeated, split or reordered adds nothing.
+Keys are Instagram's own (message id and kind, comment id), so that what is repeated, split or reordered adds nothing.
 """
 
 import hashlib
@@ -14,15 +14,13 @@ from uuid import UUID
 import msgspec
 
 from iglayers.core.clock import Moment
-from iglayers.core.wire import json_bytes
+from iglayers.senders.keys import deletion_key, echo_key, edit_keys, reply_key, short
 from iglayers.senders.model import Fact
 
 Tree = dict[str, Any]
 
 MAX_TEXT = 10_000
 MAX_RAW_BYTES = 16 * 1024
-# Longer message ids are kept by their hash: an index entry holds about 2,700 bytes.
-_MAX_ID = 600
 # Of the button "Test" in Meta's dashboard, which no person wrote.
 _TEST_ID = "random_mid"
 _SECONDS_BELOW = 10**11
@@ -58,23 +56,6 @@ def tree_of(raw: bytes) -> object:
 def parse(tree: object, *, now: Moment) -> list[Told]:
     """Every fact of one delivery. Moments are Instagram's, but never later than `now`."""
     return [told for envelope in _dicts(tree) for told in _envelope(envelope, now)]
-
-
-def reply_key(mid: str) -> str:
-    return f"reply:{_short(mid)}"
-
-
-def echo_key(mid: str) -> str:
-    return f"echo:{_short(mid)}"
-
-
-def deletion_key(mid: str) -> str:
-    return f"deletion:{_short(mid)}"
-
-
-def edit_keys(mid: str) -> str:
-    """What the keys of a message's edits begin with."""
-    return f"edit:{_short(mid)}:"
 
 
 def message_fact(account_id: str, *, mid: str, sender_id: str, at: Moment, fact: Tree) -> Fact:
@@ -131,9 +112,7 @@ def _message(account_id: str, event: Tree, sender_id: str, person: str, at: Mome
     if mid is None or message.get("is_self"):
         return None
     if message.get("is_deleted"):
-        return Fact(
-            provider_key=deletion_key(mid), kind="deletion", occurred_at=at, fact={"igsid": person, "mid": mid}
-        )
+        return Fact(provider_key=deletion_key(mid), kind="deletion", occurred_at=at, fact={"igsid": person, "mid": mid})
     wrote = account_id if message.get("is_echo") else sender_id
     return message_fact(
         account_id, mid=mid, sender_id=wrote, at=at, fact=_without_none({
@@ -172,7 +151,7 @@ def _reaction(_account: str, event: Tree, sender_id: str, person: str, at: Momen
     if mid is None:
         return None
     return Fact(
-        provider_key=f"reaction:{_short(mid)}:{sender_id}:{action}:{event.get('timestamp')}"[:1_000], kind="reaction",
+        provider_key=f"reaction:{short(mid)}:{sender_id}:{action}:{event.get('timestamp')}"[:1_000], kind="reaction",
         occurred_at=at, fact=_without_none({
             "igsid": person, "mid": mid, "action": action, "reaction": _text(reaction.get("reaction"))[:50] or None,
             "emoji": _text(reaction.get("emoji"))[:50] or None,
@@ -185,7 +164,7 @@ def _read(_account: str, event: Tree, sender_id: str, person: str, at: Moment) -
     if mid is None:
         return None
     return Fact(
-        provider_key=f"read:{_short(mid)}:{sender_id}", kind="read", occurred_at=at, fact={"igsid": person, "mid": mid}
+        provider_key=f"read:{short(mid)}:{sender_id}", kind="read", occurred_at=at, fact={"igsid": person, "mid": mid}
     )
 
 
@@ -234,7 +213,7 @@ def _comment(account_id: str, change: Tree, value: Tree, at: Moment) -> Fact | N
     if comment_id is None or person is None:
         return _other(account_id, change, {}, at)
     return Fact(
-        provider_key=f"comment:{_short(comment_id)}", kind="comment", occurred_at=at, fact=_without_none({
+        provider_key=f"comment:{short(comment_id)}", kind="comment", occurred_at=at, fact=_without_none({
             "igsid": person, "username": _text(author.get("username"))[:100] or None, "commentId": comment_id,
             "text": _text(value.get("text")), "mediaId": _id(_dict(value.get("media")).get("id")),
         }),
@@ -285,12 +264,6 @@ def _id(raw: object) -> str | None:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return str(raw)
     return raw if isinstance(raw, str) and 0 < len(raw) <= 4_000 else None
-
-
-def _short(provider_id: str) -> str:
-    if len(provider_id) <= _MAX_ID:
-        return provider_id
-    return f"sha256-{hashlib.sha256(provider_id.encode()).hexdigest()}"
 
 
 def _text(raw: object) -> str:
