@@ -34,6 +34,7 @@ OWNERS: dict[str, str] = {
     "senders": "senders",
     "reconciliations": "senders",
     "sender_credentials": "senders",
+    "instagram_logins": "senders",
     "conversations": "senders",
     "inbound": "senders",
     "sandbox_messages": "senders.transports.sandbox",
@@ -76,6 +77,8 @@ CROSS_TENANT: dict[str, str] = {
     "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",
     "targets.queries_imports.drop_unfinished": "housekeeping: files that never came in whole",
     "targets.queries_imports.drop_old_rejects": "retention: rejects that are past their time",
+    "senders.queries_credentials.of_message": "a provider's look-up: by the order's reference",
+    "senders.queries_credentials.of_account": "Meta's callbacks name an account, not a workspace",
     "senders.transports.sandbox.queries.logged": "a provider's look-up: by its own id, or by the order's reference",
 }
 
