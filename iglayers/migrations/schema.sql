@@ -209,6 +209,8 @@ CREATE TABLE public.conversations (
     comments jsonb DEFAULT '[]'::jsonb NOT NULL,
     name_due_at timestamp with time zone,
     name_tries smallint DEFAULT 0 NOT NULL,
+    last_answer_at timestamp with time zone,
+    active_at timestamp with time zone GENERATED ALWAYS AS (COALESCE(GREATEST(last_inbound_at, last_answer_at), created_at)) STORED NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
 CREATE TABLE public.deliveries (
@@ -448,10 +450,12 @@ CREATE TABLE public.replies (
     inbound_id uuid,
     text text,
     opted_out boolean DEFAULT false NOT NULL,
-    label text,
+    label text DEFAULT 'other'::text NOT NULL,
     label_reason text,
+    labelled_by text,
     author text,
-    received_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT replies_label_check CHECK ((label = ANY (ARRAY['interested'::text, 'not_now'::text, 'no'::text, 'question'::text, 'automatic'::text, 'other'::text])))
 );
 CREATE TABLE public.sandbox_faults (
     workspace_id uuid NOT NULL,
@@ -758,6 +762,7 @@ CREATE INDEX campaigns_by_workspace ON public.campaigns USING btree (workspace_i
 CREATE INDEX campaigns_due ON public.campaigns USING btree (due_at) WHERE (state = 'running'::text);
 CREATE INDEX clients_by_workspace ON public.clients USING btree (workspace_id, id);
 CREATE UNIQUE INDEX clients_external_id ON public.clients USING btree (workspace_id, external_id) WHERE (external_id IS NOT NULL);
+CREATE INDEX conversations_by_activity ON public.conversations USING btree (workspace_id, active_at, id);
 CREATE INDEX conversations_by_contact ON public.conversations USING btree (contact_id);
 CREATE INDEX conversations_by_workspace ON public.conversations USING btree (workspace_id, id);
 CREATE INDEX conversations_unnamed ON public.conversations USING btree (name_due_at) WHERE (name_due_at IS NOT NULL);

@@ -107,6 +107,7 @@ async def _read_reply(conn: Connection, fact: Inbound, contact: ContactRow | Non
     incoming = actions.Incoming(
         workspace_id=fact.workspace_id, sender=sender, contact=contact, igsid=fact.fact.get("igsid"),
         text=fact.fact.get("text", ""), received_at=fact.occurred_at, inbound_id=fact.id,
+        payload=fact.fact.get("payload"),
     )  # fmt: skip
     await actions.record(conn, incoming, now=now)
     if (mid := fact.fact.get("mid")) is not None:

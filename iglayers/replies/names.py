@@ -34,10 +34,10 @@ async def learn(  # noqa: PLR0913 whom, of which account, under which name
         await _rename(conn, workspace_id, thread, named, username=username)
         return
     await contacts.lock(conn, workspace_id, [named.id])
-    opted_out = await queries.opted_out_unnamed(conn, workspace_id, sender_id, igsid)
-    if opted_out:
+    if await queries.opted_out_unnamed(conn, workspace_id, sender_id, igsid):
+        # Until the reply is read again, which makes it an opt-out and tells it.
         await contact_actions.suppress_contact(
-            conn, workspace_id=workspace_id, contact_id=named.id, reason=ASKED, source="opt_out", now=now
+            conn, workspace_id=workspace_id, contact_id=named.id, reason=ASKED, source="merge", now=now
         )
     thread = await conversations.note_by_igsid(conn, workspace_id, sender_id, igsid, conversations.Act(at=now), now=now)
     await _tie(conn, workspace_id, sender_id, thread, named, username=username)

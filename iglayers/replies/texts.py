@@ -32,7 +32,7 @@ async def bring_up_to_date(conn: Connection, fact: Inbound, mid: str, *, now: Mo
     )  # fmt: skip
     if state.is_unread and state.inbound_id != fact.id:
         raise NotYet(_SOON_S)
-    reply = state.inbound_id and await queries.by_inbound(conn, workspace_id, state.inbound_id)
+    reply = state.inbound_id and await queries.stored(conn, workspace_id, state.inbound_id)
     if state.is_deleted:
         if reply:
             await queries.set_text(conn, workspace_id, reply.id, text=None, opted_out=False)

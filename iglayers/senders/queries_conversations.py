@@ -32,6 +32,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     is_word: bool = False
+    opens: bool = True  # not where a person writes by hand, to whom no window applies
     comment: Comment | None = None
 
 
@@ -90,7 +91,7 @@ def _noted(workspace_id: WorkspaceId, sender_id: SenderId, act: Act, now: dateti
     if act.comment is not None:
         comments = [{"id": act.comment.id, "at": Moment.of(act.comment.at).rfc3339(), "mediaId": act.comment.media_id}]
     return [
-        ConversationId.new(), workspace_id, sender_id, now, act.at + WINDOW if act.is_word else None,
+        ConversationId.new(), workspace_id, sender_id, now, act.at + WINDOW if act.is_word and act.opens else None,
         act.at if act.is_word else None, comments, now - COMMENT_OPEN,
     ]  # fmt: skip
 

@@ -309,7 +309,8 @@ _BEGIN: LiteralString = """
                $9 > 0 AND EXISTS (
                    SELECT FROM replies r
                    JOIN targets t ON t.workspace_id = $2 AND t.id = $6
-                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at) AS replied
+                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at
+                     AND r.label <> 'automatic') AS replied
     ), message AS (
         INSERT INTO messages (id, attempt_id, workspace_id, client_id, campaign_id, target_id, contact_id,
                               sender_id, step, variant, route, body, state, lease_until, begun_at, usage_month)

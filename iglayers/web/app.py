@@ -21,6 +21,7 @@ from iglayers.messages import api as messages
 from iglayers.replies import api as replies
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
+from iglayers.senders import api_inbound as inbound
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
 from iglayers.templates import api as templates
@@ -59,6 +60,7 @@ def create(services: Services) -> ASGIApp:
     litestar = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
+            *inbound.ROUTES,
             *docs.ROUTES,
             *health.ROUTES,
         ],

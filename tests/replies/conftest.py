@@ -6,6 +6,9 @@ from iglayers.accounts.model import Caller
 from iglayers.core.db import Database
 from tests.replies.ledger import Ledger
 from tests.senders.orders import a_sender
+from tests.sending.conftest import world
+
+__all__ = ["world"]
 
 
 @pytest.fixture

@@ -78,11 +78,11 @@ class Ledger:
                 """
                 INSERT INTO messages (id, workspace_id, client_id, campaign_id, target_id, contact_id, sender_id, route,
                                       body, state, attempt_id, lease_until, begun_at, author)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, 'sandbox', 'Hi!', $8, $9, now(), $10, $11)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, 'sandbox', 'Hi!', $8, $9, now(), $10,
+                        CASE $8 WHEN 'claimed' THEN 'user Ann' END)
                 """,
                 message_id, workspace_id, client.id.uuid, campaign_id, target_id, contact.id.uuid,
                 (sender or self.sender).id.uuid, message, attempt_id, begun_at,
-                self.caller.actor if message == "claimed" else None,
             )  # fmt: skip
         return Written(
             campaign_id=CampaignId(campaign_id), client_id=client.id, target_id=TargetId(target_id),
