@@ -148,7 +148,9 @@ async def record(conn: Connection, incoming: Incoming, *, now: datetime) -> Repl
 
 async def _keep_thread(conn: Connection, incoming: Incoming, *, now: datetime) -> None:
     """The person's word opens the window of the thread with this account."""
-    act = conversations.Act(at=incoming.received_at, is_word=True, opens=incoming.sender.transport != BY_HAND)
+    # What Instagram itself told opens the window, whoever else uses the account.
+    opens = incoming.igsid is not None or incoming.sender.transport != BY_HAND
+    act = conversations.Act(at=incoming.received_at, is_word=True, opens=opens)
     workspace_id, sender_id, contact = incoming.workspace_id, incoming.sender.id, incoming.contact
     if incoming.igsid is not None:
         thread = await conversations.note_by_igsid(conn, workspace_id, sender_id, incoming.igsid, act, now=now)
