@@ -59,7 +59,6 @@ async def running_double() -> AsyncIterator[Instagram]:
 @pytest.fixture
 async def double(running_double: Instagram) -> Instagram:
     await running_double.reset()
-    await running_double.call("POST", "/app", callback=None, is_live=True, redirect_uris=[])
     return running_double
 
 

@@ -125,7 +125,7 @@ class Instagram:
         return await self.call("GET", "/deliveries")
 
     async def reset(self) -> None:
-        """An empty world; what `/app` set stays."""
+        """An empty world on real time; switches, faults and the app as at the start."""
         await self.call("POST", "/reset")
 
 

@@ -38,6 +38,7 @@ class Control:
     def __init__(self, graph: Graph) -> None:
         self.graph: Graph = graph
         self.people: People = People(graph.world, graph.hooks)
+        self._app_at_start: dict[str, Any] = asdict(graph.app)
         self.verbs: list[tuple[str, re.Pattern[str], Verb]] = [
             (method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", f"/_control{path}")), verb)
             for method, path, verb in self._table()
@@ -122,7 +123,7 @@ class Control:
         return {"now": iso(now), "now_ms": milliseconds(now), "speed": self.world.clock.speed}
 
     def reset(self) -> dict[str, Any]:
-        """An empty world on real time, switches and faults as at the start; what `/app` set stays."""
+        """An empty world on real time; switches, faults and the app as at the start."""
         graph = self.graph
         world = World(graph.world.seed)
         graph.hooks.forget(world)
@@ -130,6 +131,7 @@ class Control:
         for name in ("world", "faults", "login", "rules", "settings", "log"):
             setattr(graph, name, getattr(fresh, name))
         self.people.world = world
+        _change(graph.app, self._app_at_start)
         return {}
 
     def add_account(

@@ -125,6 +125,8 @@ class Webhooks:
 
     def forget(self, world: World) -> None:
         """A new world: nothing of the old one is delivered any more, and behaviour is as at the start."""
+        for task in self._tasks - {self._pumping}:
+            task.cancel()
         self.world = world
         self.behaviour = Behaviour()
         self.deliveries.clear()
@@ -273,8 +275,11 @@ class Webhooks:
         return headers
 
     async def _try(self, delivery: Delivery) -> None:
-        if await self._attempt(delivery):
-            return
+        try:
+            if await self._attempt(delivery):
+                return
+        finally:
+            delivery.was_tried.set()
         for pause in RETRY_AFTER_S:
             await asyncio.sleep(pause / self.behaviour.retry_factor)
             if delivery.state == "dropped" or await self._attempt(delivery):
@@ -294,7 +299,6 @@ class Webhooks:
                 attempt["status"] = answer.status
         except (aiohttp.ClientError, TimeoutError) as failure:
             attempt["error"] = type(failure).__name__
-        delivery.was_tried.set()
         delivery.attempts.append(attempt | {"took_ms": round((time.monotonic() - began) * 1000)})
         if attempt["status"] is not None and 200 <= attempt["status"] < 300:
             delivery.state = "delivered"
