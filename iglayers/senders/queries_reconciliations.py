@@ -64,7 +64,8 @@ async def take(conn: Connection, *, lease_s: float, overlap_s: float, first_look
             WHERE m.begun_at > clock_timestamp() - interval '1 day'
         )
         UPDATE reconciliations r
-        SET lease_until = clock_timestamp() + make_interval(secs => $1),
+        -- In whole milliseconds: the worker shows it again when it moves the mark.
+        SET lease_until = date_trunc('milliseconds', clock_timestamp() + make_interval(secs => $1)),
             began_at = coalesce(r.began_at, clock_timestamp()),
             since = coalesce(r.since, least(
                 coalesce(r.done_until - make_interval(secs => $2), clock_timestamp() - make_interval(secs => $3)),
