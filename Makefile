@@ -11,16 +11,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE_PACKAGES := tests/node/node_modules/.installed
 INSTALLED := $(VENV)/.installed
+ASSETS := iglayers/dashboard/assets
+VENDOR := iglayers/dashboard/static/vendor/icons.svg
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TREES := $(wildcard iglayers tests examples benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix serve bench lock schema openapi
+.PHONY: help setup demo test check fix serve bench lock schema openapi browser screenshots
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-setup: $(INSTALLED) ## make .venv and install everything, pinned and checked by hash
+setup: $(INSTALLED) $(VENDOR) ## make .venv and install everything, pinned and checked by hash
 
 # The interpreter is tried, not only looked for: a version manager leaves commands that do not run.
 # Without ensurepip (Debian without python3-venv) the system's pip, 22.3 or newer, fills the environment.
@@ -55,10 +57,19 @@ $(INSTALLED): constraints.txt pyproject.toml
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Icons, charts and live parts of the dashboard. Without Node they are left out, and everything else works.
+$(VENDOR): $(ASSETS)/package.json $(ASSETS)/package-lock.json $(ASSETS)/build.mjs
+	@if command -v npm >/dev/null 2>&1; then \
+	    npm ci --prefix $(ASSETS) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null \
+	    && node $(ASSETS)/build.mjs && touch $@; \
+	else \
+	    echo "Node is not installed: the dashboard goes without icons, charts and live parts. With it: make setup" >&2; \
+	fi
+
 demo: setup ## a whole campaign on a throw-away installation (EXIT=1: end afterwards)
 	@EXIT=$(EXIT) $(BIN)/python examples/demo.py
 
-test: setup $(NODE_PACKAGES) ## the tests (ARGS="tests/campaigns -x")
+test: setup $(NODE_PACKAGES) browser ## the tests (ARGS="tests/campaigns -x")
 	@$(BIN)/python -m pytest $(ARGS)
 
 # For the samples in Node; on a machine without Node their tests say that they were left out.
@@ -66,6 +77,20 @@ $(NODE_PACKAGES): tests/node/package.json tests/node/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then \
 	    npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@; \
 	fi
+
+# tests/browser drives a Chromium that is on this machine, and makes none appear but as root on Debian and Ubuntu.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	    command -v $$name >/dev/null 2>&1 && exit 0; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "Installing Chromium for tests/browser"; \
+	    apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends chromium >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "No Chromium found, so tests/browser says so and fails. Install chromium or google-chrome." >&2
+
+screenshots: setup browser ## a picture of each page of the dashboard into screenshots/, light and dark, wide and narrow
+	@$(BIN)/python -m tests.browser.screenshots
 
 check: setup ## formatting, lint, types, import order, house rules
 	$(BIN)/ruff format --check $(TREES)

@@ -17,6 +17,8 @@ from iglayers.core.embedded import EmbeddedPostgres
 # Of every test installation.
 SECRET_KEY = bytes(range(32))
 PEPPER = bytes(range(32, 64))
+# For a connection to end that somebody left open.
+_MOST_END_MS = 10_000
 
 
 @contextmanager
@@ -49,7 +51,10 @@ async def create(admin_url: str, *, template: str = "template1") -> str:
 
 
 async def drop(admin_url: str, name: str) -> None:
-    await _administer(admin_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    """Not with FORCE, which may not end an autovacuum worker, a superuser's: a plain DROP sends that away itself."""
+    users = f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'"
+    await _administer(admin_url, f"SELECT pg_terminate_backend(pid, {_MOST_END_MS}) FROM ({users}) AS client")
+    await _administer(admin_url, f"DROP DATABASE IF EXISTS {name}")
 
 
 async def _administer(admin_url: str, statement: str) -> None:

@@ -52,11 +52,19 @@ async def found_installation(conn: Connection, vault: Vault, *, new_pepper: byte
 
 
 async def add_pair(conn: Connection, name: str) -> list[WorkspaceId]:
-    """A further pair, of a name that no other has: names are how the command line tells workspaces apart."""
+    """A further pair, of a name that no other has: names are how the command line tells workspaces apart.
+
+    Whoever owns every workspace owns it too.
+    """
     await queries.lock_installation(conn)
     if any(each.name == clean_line(name) for each in await queries.workspaces(conn)):
         raise Conflict(f"There is a workspace {clean_line(name)} already.", remedy="Choose another name.")
-    return await create_pair(conn, name)
+    owners = await queries.owners_of_all(conn)
+    made = await create_pair(conn, name)
+    for workspace_id in made:
+        for user_id in owners:
+            await queries.insert_member(conn, workspace_id, user_id, role="owner")
+    return made
 
 
 async def create_pair(conn: Connection, name: str) -> list[WorkspaceId]:
@@ -157,17 +165,28 @@ async def _key(conn: Connection, caller: Caller, key_id: KeyId) -> ApiKey:
 
 async def create_user(conn: Connection, *, email: str, password: str, role: str = "owner") -> UserId:
     """A user of the dashboard, member of every workspace of the installation."""
-    email = clean_line(email).lower()
-    if email.count("@") != 1 or not all(email.split("@")) or len(email) > 254:
-        raise Invalid("email is not an e-mail address.", param="email")
-    if not 8 <= len(password) <= 1_000:
-        raise Invalid("The password must have 8 to 1,000 characters; 15 or more are better.", param="password")
-    user_id = UserId.new()
-    if not await queries.insert_user(conn, user_id.uuid, email=email, password_hash=PASSWORDS.hash(password)):
-        raise Conflict(f"There is already a user with the e-mail {email}.", param="email")
+    user_id = await insert_user(conn, email=email, password=password)
     for each in await queries.workspaces(conn):
         await queries.insert_member(conn, each.id, user_id.uuid, role=role)
     return user_id
+
+
+async def insert_user(conn: Connection, *, email: str, password: str) -> UserId:
+    """A user of the dashboard, not yet member of anything."""
+    email = line(email, "email", most=254).lower()
+    if email.count("@") != 1 or not all(email.split("@")):
+        raise Invalid("email is not an e-mail address.", param="email")
+    user_id = UserId.new()
+    if not await queries.insert_user(conn, user_id.uuid, email=email, password_hash=password_hash(password)):
+        raise Conflict(f"There is already a user with the e-mail {email}.", param="email")
+    return user_id
+
+
+def password_hash(password: str) -> str:
+    """How a password is stored; Invalid for one that is too short or too long."""
+    if not 8 <= len(password) <= 1_000:
+        raise Invalid("The password must have 8 to 1,000 characters; 15 or more are better.", param="password")
+    return PASSWORDS.hash(password)
 
 
 async def audit(  # noqa: PLR0913 an audit line has this many facts

@@ -268,6 +268,17 @@ async def insert_member(conn: Connection, workspace_id: WorkspaceId, user_id: UU
     )  # fmt: skip
 
 
+async def owners_of_all(conn: Connection) -> list[UUID]:
+    """The users who are owners of every workspace."""
+    found = await conn.fetch("""
+        SELECT user_id FROM members
+        WHERE role = 'owner'
+        GROUP BY user_id
+        HAVING count(workspace_id) = (SELECT count(*) FROM workspaces)
+    """)
+    return [each["user_id"] for each in found]
+
+
 async def client_exists(conn: Connection, workspace_id: WorkspaceId, client_id: ClientId) -> bool:
     """Whether a key may be bound to this client."""
     return await value(

@@ -26,6 +26,7 @@ from iglayers.core.fields import line, metadata
 from iglayers.core.ids import CampaignId, ClientId, SenderId, TemplateId
 from iglayers.events import queries as event_queries
 from iglayers.events.model import EventType, NewEvent
+from iglayers.messages import queries as message_queries
 from iglayers.messages.schedule import Schedule, check
 from iglayers.senders.model import InstagramChallengeDetected, SenderNotAvailable, SenderNotFound
 from iglayers.targets import queries_lifecycle as target_queries
@@ -36,7 +37,7 @@ from iglayers.usage.model import UsageLimitExceeded, month_of
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 MissingVariable = Literal["skip", "fail_preflight"]
-ROUTES = ("sandbox", "window", "human_agent", "comment", "partnership", "assisted")
+ROUTES = ("sandbox", "instagram", "instagram.window", "instagram.comment", "instagram.partnership", "assisted")
 
 
 class NewCampaign(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -283,6 +284,9 @@ async def cancel(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
         return campaign
     _refuse_leap(campaign, CampaignState.CANCELLED, "cancelled")
     await target_queries.cancel_open(conn, caller.workspace_id, campaign_id, at=caller.now)
+    await message_queries.withdraw_cards(
+        conn, caller.workspace_id, campaign_id, reason="The campaign was cancelled.", at=caller.now
+    )
     return await _enter(conn, caller, campaign, CampaignState.CANCELLED, EventType.CAMPAIGN_CANCELLED)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from iglayers.accounts import actions_people
 from iglayers.cli import installation, ports
 from iglayers.cli.options import Given, command
 from iglayers.cli.parts import Host, HttpWebhooks, Port
@@ -35,20 +36,21 @@ def serve(
     # Until the supervisor takes signals, they unwind what was opened.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with installation.database(settings) as database:
-        asyncio.run(_prepare(settings, database.url))
+        setup_token = asyncio.run(_prepare(settings, database.url))
         supervisor = Supervisor(database.embedded)
         environment = _environment(settings)
         supervisor.add("api", ["api"], environment)
         for number in range(workers):
             supervisor.add(f"worker {number + 1}", ["worker"], environment)
-        supervisor.run(Ready(settings).say_once)
+        supervisor.run(Ready(settings, setup_token).say_once)
 
 
 class Ready:
-    """Says on standard output, once, that the API answers, and where."""
+    """Says on standard output, once, that the API answers, and where; and how to become the first user."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, setup_token: str | None) -> None:
         self._settings: Settings = settings
+        self._setup_token: str | None = setup_token
         self._said: bool = False
 
     def say_once(self) -> None:
@@ -56,13 +58,21 @@ class Ready:
             return
         self._said = True
         with suppress(OSError):  # nobody reads it any more
-            print(f"IG Layers is ready at {ports.url(self._settings)}", flush=True)
+            url = ports.url(self._settings)
+            setup = f"\nCreate the owner: {url}/setup?token={self._setup_token}" if self._setup_token else ""
+            print(f"IG Layers is ready at {url}{setup}", flush=True)
 
 
-async def _prepare(settings: Settings, url: str) -> None:
-    """Bring the database up to date before the children open it, and refuse it here if it is unfit."""
-    async with installation.services(settings, url, pool_size=2, must_be_durable=True):
-        pass
+async def _prepare(settings: Settings, url: str) -> str | None:
+    """Bring the database up to date before the children open it, and refuse it here if it is unfit.
+
+    The token of the set-up link, while there is nobody who could log in.
+    """
+    async with (
+        installation.services(settings, url, pool_size=2, must_be_durable=True) as services,
+        services.db.transaction() as conn,
+    ):
+        return await actions_people.offer_setup(conn)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -41,21 +41,22 @@ async def lock(
     """, workspace_id, client_id, only)  # fmt: skip
 
 
-async def page(
+async def page(  # noqa: PLR0913 the filters of a list
     conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, external_id: str | None,
-    before: ClientId | None, limit: int,
+    before: ClientId | None, limit: int, search: str | None = None, is_archived: bool = False,
 ) -> list[Client]:  # fmt: skip
-    """Clients that are not archived, newest first."""
+    """Clients that are not archived, or those that are, newest first; `search` is a part of the name or external id."""
     return await rows(conn, Client, """
         SELECT id, name, external_id, metadata, hourly_limit, daily_limit, archived_at, created_at, updated_at
         FROM clients
-        WHERE workspace_id = $1 AND archived_at IS NULL
+        WHERE workspace_id = $1 AND (archived_at IS NOT NULL) = $7
           AND ($2::uuid IS NULL OR id = $2)
           AND ($3::text IS NULL OR external_id = $3)
           AND ($4::uuid IS NULL OR id < $4)
+          AND ($6::text IS NULL OR strpos(lower(name || ' ' || coalesce(external_id, '')), lower($6)) > 0)
         ORDER BY id DESC
         LIMIT $5
-    """, workspace_id, only, external_id, before, limit)  # fmt: skip
+    """, workspace_id, only, external_id, before, limit, search, is_archived)  # fmt: skip
 
 
 async def hold_external_id(conn: Connection, workspace_id: WorkspaceId, external_id: str) -> None:

@@ -156,7 +156,7 @@ async def count_month(
         WITH open AS (
             UPDATE messages SET usage_month = $2
             WHERE workspace_id = $1 AND kind = 'step' AND begun_at >= $3 AND begun_at < $4
-              AND state IN ('sending', 'unknown')
+              AND state IN ('sending', 'claimed', 'unknown')
         )
         SELECT count(*) FROM messages
         WHERE workspace_id = $1 AND kind = 'step' AND begun_at >= $3 AND begun_at < $4
@@ -185,13 +185,24 @@ async def in_flight(conn: Connection, workspace_id: WorkspaceId, contact_ids: li
     """, workspace_id, contact_ids)  # fmt: skip
 
 
+async def withdraw_cards(
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, reason: str, at: datetime
+) -> None:
+    """Cards that nobody claimed are none any more; their targets were settled before, the campaign is held alone."""
+    await execute(conn, """
+        UPDATE messages SET state = 'skipped', reason = $3, settled_at = $4, held = NULL, held_until = NULL
+        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'handed_over'
+    """, workspace_id, campaign_id, reason, at)  # fmt: skip
+
+
 async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
     """The texts to these people and what came back about them; that they were written to stays in the ledger."""
-    await execute(
-        conn,
-        "UPDATE messages SET body = NULL, evidence = '[]' WHERE workspace_id = $1 AND contact_id = ANY ($2)",
-        workspace_id, contact_ids,
-    )  # fmt: skip
+    await execute(conn, """
+        UPDATE messages
+        SET body = NULL, evidence = '[]', held = NULL, held_until = NULL,
+            state = CASE WHEN state = 'handed_over' THEN 'skipped' ELSE state END
+        WHERE workspace_id = $1 AND contact_id = ANY ($2)
+    """, workspace_id, contact_ids)  # fmt: skip
 
 
 async def of_contacts(

@@ -40,8 +40,6 @@ CREATE TABLE users (
     id uuid PRIMARY KEY,
     email text NOT NULL UNIQUE CHECK (email = lower(email)),
     password_hash text NOT NULL,
-    failed_logins integer NOT NULL DEFAULT 0,
-    last_failed_at timestamptz,                     -- (real)
     created_at timestamptz NOT NULL DEFAULT now()   -- (real)
 );
 
@@ -64,9 +62,17 @@ CREATE TABLE invitations (
 CREATE TABLE sessions (
     token_hash bytea PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    looks_at uuid NOT NULL REFERENCES workspaces,   -- the workspace that is shown
     created_at timestamptz NOT NULL DEFAULT now(),  -- (real)
-    seen_at timestamptz NOT NULL DEFAULT now(),     -- (real)
-    ended_at timestamptz                            -- (real)
+    seen_at timestamptz NOT NULL DEFAULT now()      -- (real)
+);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+-- Logins that failed, by e-mail (of a user or of nobody) and by address. Lost in a crash without harm.
+CREATE UNLOGGED TABLE login_failures (
+    key_hash bytea PRIMARY KEY,
+    failed integer NOT NULL,
+    last_at timestamptz NOT NULL                    -- (real)
 );
 
 CREATE TABLE api_keys (
@@ -393,7 +399,8 @@ CREATE TABLE senders (
     last_begun_at timestamptz,
     last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
-    rests_until timestamptz,                        -- the provider asked to wait, or is about to
+    rests_until timestamptz,                        -- the provider asked to wait, or is about to,
+    rest_reason text,                               -- and why
     archived_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -694,6 +701,7 @@ CREATE UNIQUE INDEX messages_one_in_flight ON messages (sender_id) WHERE state =
 CREATE UNIQUE INDEX messages_once_a_comment ON messages (sender_id, comment_id)
     WHERE comment_id IS NOT NULL AND state <> 'not_sent';
 CREATE INDEX messages_cards ON messages (workspace_id, sender_id, id) WHERE state IN ('handed_over', 'claimed');
+CREATE INDEX messages_cards_by_campaign ON messages (campaign_id) WHERE state IN ('handed_over', 'claimed');
 CREATE INDEX messages_leases ON messages (lease_until) WHERE state IN ('sending', 'claimed');
 CREATE INDEX messages_held ON messages (held_until) WHERE held_until IS NOT NULL;
 CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE counts;
@@ -702,7 +710,17 @@ CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE counts;
 CREATE INDEX messages_bad_by_campaign ON messages (campaign_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_bad_by_sender ON messages (sender_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';
+CREATE INDEX messages_in_hands ON messages (workspace_id, id) WHERE state IN ('handed_over', 'claimed');
 CREATE INDEX messages_by_contact ON messages (contact_id, begun_at);
+
+-- Whether a card may be added for a sender that people work by hand: few wait, so that none is planned for days ahead.
+CREATE FUNCTION has_room_for_cards(of_workspace uuid, of_sender uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT 'assisted' = ANY (s.routes) AND (
+        SELECT count(*) FROM messages m
+        WHERE m.workspace_id = of_workspace AND m.sender_id = of_sender AND m.state = 'handed_over') < 5
+    FROM senders s
+    WHERE s.workspace_id = of_workspace AND s.id = of_sender
+$$;
 
 -- Who has had a first message, by scope: a client, and the workspace where it says so.
 CREATE TABLE first_contacts (

@@ -55,6 +55,15 @@ CREATE FUNCTION public.event_id() RETURNS uuid
         || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14, 3)
         || substr(replace(gen_random_uuid()::text, '-', ''), 17, 16))::uuid
 $$;
+CREATE FUNCTION public.has_room_for_cards(of_workspace uuid, of_sender uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT 'assisted' = ANY (s.routes) AND (
+        SELECT count(*) FROM messages m
+        WHERE m.workspace_id = of_workspace AND m.sender_id = of_sender AND m.state = 'handed_over') < 5
+    FROM senders s
+    WHERE s.workspace_id = of_workspace AND s.id = of_sender
+$$;
 CREATE FUNCTION public.make_event_partitions(from_month date, months integer) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -364,6 +373,11 @@ CREATE TABLE public.invitations (
     used_at timestamp with time zone,
     CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'operator'::text, 'viewer'::text])))
 );
+CREATE UNLOGGED TABLE public.login_failures (
+    key_hash bytea NOT NULL,
+    failed integer NOT NULL,
+    last_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.members (
     workspace_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -513,6 +527,7 @@ CREATE TABLE public.senders (
     last_message_id uuid,
     ready_at timestamp with time zone NOT NULL,
     rests_until timestamp with time zone,
+    rest_reason text,
     archived_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
@@ -525,9 +540,9 @@ WITH (fillfactor='70');
 CREATE TABLE public.sessions (
     token_hash bytea NOT NULL,
     user_id uuid NOT NULL,
+    looks_at uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    seen_at timestamp with time zone DEFAULT now() NOT NULL,
-    ended_at timestamp with time zone
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 CREATE TABLE public.suppressions (
     id uuid NOT NULL,
@@ -574,8 +589,6 @@ CREATE TABLE public.users (
     id uuid NOT NULL,
     email text NOT NULL,
     password_hash text NOT NULL,
-    failed_logins integer DEFAULT 0 NOT NULL,
-    last_failed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT users_email_check CHECK ((email = lower(email)))
 );
@@ -700,6 +713,8 @@ ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.login_failures
+    ADD CONSTRAINT login_failures_pkey PRIMARY KEY (key_hash);
 ALTER TABLE ONLY public.members
     ADD CONSTRAINT members_pkey PRIMARY KEY (workspace_id, user_id);
 ALTER TABLE ONLY public.message_templates
@@ -788,7 +803,9 @@ CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun
 CREATE INDEX messages_by_contact ON public.messages USING btree (contact_id, begun_at);
 CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE counts;
 CREATE INDEX messages_cards ON public.messages USING btree (workspace_id, sender_id, id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
+CREATE INDEX messages_cards_by_campaign ON public.messages USING btree (campaign_id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_held ON public.messages USING btree (held_until) WHERE (held_until IS NOT NULL);
+CREATE INDEX messages_in_hands ON public.messages USING btree (workspace_id, id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_leases ON public.messages USING btree (lease_until) WHERE (state = ANY (ARRAY['sending'::text, 'claimed'::text]));
 CREATE UNIQUE INDEX messages_once ON public.messages USING btree (target_id, step) WHERE ((kind = 'step'::text) AND (state <> ALL (ARRAY['not_sent'::text, 'skipped'::text])));
 CREATE UNIQUE INDEX messages_once_a_comment ON public.messages USING btree (sender_id, comment_id) WHERE ((comment_id IS NOT NULL) AND (state <> 'not_sent'::text));
@@ -805,6 +822,7 @@ CREATE INDEX sandbox_plans_due ON public.sandbox_plans USING btree (workspace_id
 CREATE INDEX sender_credentials_by_age ON public.sender_credentials USING btree (refreshed_at);
 CREATE INDEX senders_by_instagram_id ON public.senders USING btree (instagram_id) WHERE (instagram_id IS NOT NULL);
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
+CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX suppressions_by_workspace ON public.suppressions USING btree (workspace_id, id);
 CREATE INDEX targets_by_contact ON public.targets USING btree (contact_id);
 CREATE INDEX targets_by_state ON public.targets USING btree (campaign_id, state, id);
@@ -904,6 +922,8 @@ ALTER TABLE ONLY public.sender_credentials
     ADD CONSTRAINT sender_credentials_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.senders
     ADD CONSTRAINT senders_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_looks_at_fkey FOREIGN KEY (looks_at) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.suppressions

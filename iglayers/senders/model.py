@@ -51,7 +51,7 @@ class Rest(msgspec.Struct, frozen=True):
 class Sent(msgspec.Struct, frozen=True):
     """The provider took the message and named it."""
 
-    provider_message_id: str
+    provider_message_id: str | None  # None: a person said so
     rest: Rest | None = None
 
 
@@ -173,6 +173,7 @@ class Transport(Protocol):
     """A way for messages to leave. One folder each; all pass `tests/senders/test_conformance.py`."""
 
     name: str
+    by_hand: bool  # a person sends; messages wait for one in the outbox
 
     def permitted(
         self, recipient: Recipient, conversation: Conversation | None, now: datetime
@@ -208,6 +209,8 @@ class Sender(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     ramp: bool
     min_gap_seconds: int
     warned_until: datetime | None
+    rests_until: datetime | None = None
+    rest_reason: str | None = None
     sent_days: int
     last_sent_on: str | None
     last_begun_at: datetime | None
@@ -289,6 +292,9 @@ def health(sender: Sender, now: datetime) -> Health:
     if sender.warned_until is not None and sender.warned_until > now:
         because = f" ({sender.state_reason})" if sender.state_reason and sender.state is SenderState.ACTIVE else ""
         reasons.append(f"Instagram asked to slow down{because}: limits are halved until {_shown(sender.warned_until)}.")
+        status = "limited" if status == "ok" else status
+    if sender.rests_until is not None and sender.rests_until > now:
+        reasons.append(f"It rests until {_shown(sender.rests_until)}: {sender.rest_reason}")
         status = "limited" if status == "ok" else status
     return Health(status=status, reasons=reasons)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from iglayers.core.db import Connection, execute, plain, row, rows, value
 from iglayers.core.ids import ClientId, SenderId, WorkspaceId
-from iglayers.senders.model import Sender, SenderState
+from iglayers.senders.model import Rest, Sender, SenderState
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +40,8 @@ async def by_id(
     return await row(conn, Sender, """
         SELECT id, username, transport, routes, state, state_reason, hourly_limit, daily_limit, ramp,
                CASE WHEN $3::uuid IS NULL OR client_ids = '{}' THEN client_ids ELSE ARRAY[$3] END AS client_ids,
-               min_gap_s AS min_gap_seconds, warned_until, sent_days, last_sent_on::text AS last_sent_on,
-               last_begun_at, created_at, updated_at, archived_at
+               min_gap_s AS min_gap_seconds, warned_until, rests_until, rest_reason, sent_days,
+               last_sent_on::text AS last_sent_on, last_begun_at, created_at, updated_at, archived_at
         FROM senders
         WHERE workspace_id = $1 AND id = $2 AND ($3::uuid IS NULL OR client_ids = '{}' OR $3 = ANY (client_ids))
     """, workspace_id, sender_id, only)  # fmt: skip
@@ -51,8 +51,8 @@ async def lock(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId)
     """One sender, locked: after campaigns, before targets."""
     return await row(conn, Sender, """
         SELECT id, username, transport, routes, client_ids, state, state_reason, hourly_limit, daily_limit, ramp,
-               min_gap_s AS min_gap_seconds, warned_until, sent_days, last_sent_on::text AS last_sent_on,
-               last_begun_at, created_at, updated_at, archived_at
+               min_gap_s AS min_gap_seconds, warned_until, rests_until, rest_reason, sent_days,
+               last_sent_on::text AS last_sent_on, last_begun_at, created_at, updated_at, archived_at
         FROM senders
         WHERE workspace_id = $1 AND id = $2
         FOR NO KEY UPDATE
@@ -80,8 +80,8 @@ async def page(  # noqa: PLR0913 a list has this many filters
     return await rows(conn, Sender, """
         SELECT id, username, transport, routes, state, state_reason, hourly_limit, daily_limit, ramp,
                CASE WHEN $2::uuid IS NULL OR client_ids = '{}' THEN client_ids ELSE ARRAY[$2] END AS client_ids,
-               min_gap_s AS min_gap_seconds, warned_until, sent_days, last_sent_on::text AS last_sent_on,
-               last_begun_at, created_at, updated_at, archived_at
+               min_gap_s AS min_gap_seconds, warned_until, rests_until, rest_reason, sent_days,
+               last_sent_on::text AS last_sent_on, last_begun_at, created_at, updated_at, archived_at
         FROM senders
         WHERE workspace_id = $1 AND archived_at IS NULL
           AND ($2::uuid IS NULL OR client_ids = '{}' OR $2 = ANY (client_ids))
@@ -116,6 +116,14 @@ async def report_trouble(conn: Connection, sender: Sender, *, workspace_id: Work
         WHERE workspace_id = $1 AND id = $2
     """, workspace_id, sender.id, sender.state, sender.state_reason, sender.warned_until,
         sender.updated_at)  # fmt: skip
+
+
+async def rest(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, asked: Rest) -> None:
+    """Nothing more leaves through the sender until then; a longer rest stays."""
+    await execute(conn, """
+        UPDATE senders SET rests_until = greatest(rests_until, $3), rest_reason = $4
+        WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, sender_id, asked.until, asked.reason)  # fmt: skip
 
 
 async def in_flight(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> bool:

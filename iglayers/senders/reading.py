@@ -42,11 +42,12 @@ async def _today(conn: Connection, caller: Caller, sender: Sender) -> Today:
     )  # fmt: skip
     budget = pacing.Budget(name="sender", limits=limits, history=history)
     verdict = pacing.next_allowed(now, [budget], None, workspace.timezone)
-    stopped = sender.state is not SenderState.ACTIVE or sender.archived_at is not None
-    return Today(
-        hourly=_allowance(limits.hourly, begun.in_hour), daily=_allowance(limits.daily, begun.in_day),
-        ready_at=None if stopped else verdict.at, limited_by="sender.state" if stopped else verdict.rule,
-    )  # fmt: skip
+    hourly, daily = _allowance(limits.hourly, begun.in_hour), _allowance(limits.daily, begun.in_day)
+    if sender.state is not SenderState.ACTIVE or sender.archived_at is not None:
+        return Today(hourly=hourly, daily=daily, ready_at=None, limited_by="sender.state")
+    if verdict.at is not None and sender.rests_until is not None and sender.rests_until > verdict.at:
+        return Today(hourly=hourly, daily=daily, ready_at=sender.rests_until, limited_by="sender.rest")
+    return Today(hourly=hourly, daily=daily, ready_at=verdict.at, limited_by=verdict.rule)
 
 
 def _pace(sender: Sender) -> pacing.SenderPace:

@@ -56,8 +56,7 @@ async def check_resend(
     caller.needs(Scope.ADMIN)
     async with db.connection() as conn:
         attempt, _ = await _unknown(conn, caller, message_id)
-        name = await upkeep.transport_of(conn, attempt.workspace_id, attempt.sender_id)
-    found = await transports[name].look_up(attempt.message_id.uuid, None)
+    found = await transports[attempt.route.partition(".")[0]].look_up(attempt.message_id.uuid, None)
     if found is not None:
         raise InvalidState(f"The provider knows this message as {found.provider_message_id}: it was sent.")
 
@@ -103,7 +102,7 @@ async def _unknown(conn: Connection, caller: Caller, message_id: MessageId) -> t
 
 def _ending(attempt: Attempt, wanted: Resolution, reason: str, at: Moment) -> Settlement:
     if wanted.outcome == "sent":
-        return msgspec.structs.replace(settle.settlement(attempt, Sent(""), at), provider_message_id=None)
+        return settle.settlement(attempt, Sent(None), at)
     if wanted.requeue:
         return Settlement(
             message_state="not_sent", target_state="queued", error_code="outcome_unknown", reason=reason,

@@ -34,7 +34,7 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     only_sender: bool
     sender_id: SenderId | None
     sender_username: str | None
-    transport: str | None
+    sender_instagram_id: str | None
     sender_routes: list[str] | None
     sender_hourly_limit: int | None
     sender_daily_limit: int | None
@@ -106,16 +106,6 @@ class ClientHistory(msgspec.Struct, frozen=True, kw_only=True):
     last_message_id: UUID | None
 
 
-class Begun(msgspec.Struct, frozen=True):
-    """What the point of no return said: the message is in the ledger, or why it is not."""
-
-    begun: bool
-    suppressed: bool
-    contacted: bool
-    replied: bool
-    month_full: bool
-
-
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """A message that has begun, with all that settling it needs."""
 
@@ -136,6 +126,30 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     usage_month: date | None
     event: dict[str, Any]
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message about to begin, and what its begin plans for campaign and sender."""
+
+    attempt: Attempt
+    variant: int
+    text: str
+    comment_id: str | None
+    workspace_is_scope: bool
+    monthly_limit: int | None
+    campaign_due_at: datetime
+    sender_ready_at: datetime
+    sent_on: date
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """What the point of no return said: the message is in the ledger, or why it is not."""
+
+    begun: bool
+    suppressed: bool
+    contacted: bool
+    replied: bool
+    month_full: bool
 
 
 class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +195,8 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     next_due_at: datetime | None
     first_is_due: bool
     in_flight: bool
-    machine_senders: int
-    hand_senders: int
+    in_hands: bool  # cards in the outbox
+    able_senders: int
+    full_senders: int  # worked by hand, with as many cards in the outbox as may wait there
     ready_at: datetime | None
     busy: int

@@ -12,8 +12,8 @@ from iglayers.core.ids import MessageId, uuid7
 from iglayers.messages import pacing
 from iglayers.messages.pacing import Budget, History, SenderPace
 from iglayers.messages.schedule import local_day
-from iglayers.senders.model import Account, Order, Recipient
-from iglayers.sending.model import Attempt, ClientHistory, Facts, Pick
+from iglayers.senders.model import Account, Address, Order, Recipient
+from iglayers.sending.model import Attempt, ClientHistory, Facts, NewMessage, Pick
 from iglayers.templates import render
 from iglayers.usage.model import month_of
 
@@ -66,6 +66,18 @@ def pause(pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt) -> 
     sender = gap(limits, pick.sender_last_begun_at, facts.sender_day_used)
     campaign = gap(pick.limits, pick.campaign_last_begun_at, facts.campaign_day_used)
     return Pause(max(campaign, sender) if pick.only_sender else campaign, sender)
+
+
+def message(  # noqa: PLR0913 everything that begins with it
+    pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt, *, variant: int, text: str, address: Address
+) -> NewMessage:
+    rest = pause(pick, facts, limits, attempt)
+    return NewMessage(
+        attempt=attempt, variant=variant, text=text, comment_id=address.comment_id,
+        workspace_is_scope=facts.workspace_is_scope, monthly_limit=facts.monthly_limit,
+        campaign_due_at=pick.clock.real(attempt.begun_at + rest.campaign),
+        sender_ready_at=attempt.begun_at + rest.sender, sent_on=local_day(attempt.begun_at, pick.zone),
+    )  # fmt: skip
 
 
 def variant(facts: Facts) -> tuple[int, str]:
@@ -123,11 +135,14 @@ def event(pick: Pick, facts: Facts) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def order(settings: Settings, pick: Pick, facts: Facts, attempt: Attempt, text: str) -> Order:
+def order(settings: Settings, pick: Pick, facts: Facts, attempt: Attempt, *, address: Address, text: str) -> Order:
     assert facts.username is not None
     return Order(
         message_id=attempt.message_id, reference=attempt.message_id.uuid, route=attempt.route, text=text,
-        account=Account(id=attempt.sender_id, workspace_id=pick.workspace_id, username=attempt.sender_username),
-        recipient=Recipient(contact_id=attempt.contact_id, username=facts.username),
+        account=Account(
+            id=attempt.sender_id, workspace_id=pick.workspace_id, username=attempt.sender_username,
+            instagram_id=pick.sender_instagram_id,
+        ),
+        recipient=Recipient(contact_id=attempt.contact_id, username=facts.username), address=address,
         now=attempt.begun_at, deadline_s=settings.send_deadline_s,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from iglayers.core.db import Connection, execute, row, value
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.messages.pacing import Limits
 from iglayers.messages.queries import BEGINS
-from iglayers.sending.model import Attempt, Begun, ClientHistory, Facts, Outlook, Pick, Settlement
+from iglayers.sending.model import Attempt, Begun, ClientHistory, Facts, NewMessage, Pick, Settlement
 
 
 async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | None:
@@ -20,8 +20,10 @@ async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | Non
     return await row(conn, Pick, _PICK, machine_transports, BEGINS)  # fmt: skip
 
 
-async def facts(conn: Connection, pick: Pick, *, now: datetime, sender: Limits, month: date) -> Facts | None:
-    """What decides about the next person: target and contact locked, then the clock and the ledger read.
+async def facts(
+    conn: Connection, pick: Pick, *, now: datetime, sender: Limits, month: date, target_id: TargetId | None
+) -> Facts | None:
+    """What decides about the next person, or the one named: target and contact locked, then clock and ledger read.
 
     A statement of its own, so that it sees whatever committed before the locks of `pick` were granted.
     """
@@ -29,7 +31,7 @@ async def facts(conn: Connection, pick: Pick, *, now: datetime, sender: Limits, 
         conn, Facts, _FACTS,
         pick.workspace_id, pick.campaign_id, pick.sender_id, now, month, sender.hourly, sender.daily,
         pick.hourly_limit, pick.daily_limit, pick.sender_last_begun_at, pick.campaign_last_begun_at, pick.client_id,
-        pick.day_zone,
+        pick.day_zone, target_id,
     )  # fmt: skip
 
 
@@ -50,22 +52,31 @@ async def client_history(conn: Connection, pick: Pick) -> ClientHistory:
     return found
 
 
-async def begin(  # noqa: PLR0913 the one row that everything hangs on
-    conn: Connection, attempt: Attempt, *, text: str, variant: int, lease_s: float, workspace_is_scope: bool,
-    campaign_due_at: datetime, sender_ready_at: datetime, sent_on: date,
-    monthly_limit: int | None,
-) -> Begun:  # fmt: skip
+async def begin(conn: Connection, message: NewMessage, *, lease_s: float) -> Begun:
     """The point of no return: ledger, first contact, target, campaign, sender and usage in one statement.
 
     Nothing is written when the person is suppressed, or was contacted for this scope by another target: the
     contact is locked, so what this statement sees is what holds.
     """
+    return await _begun(conn, _BEGIN, message, lease_s, "sending")
+
+
+async def claim(conn: Connection, message: NewMessage, *, lease_s: float, author: str) -> Begun:
+    """The same for a card of the outbox, whose message is there already: from here on a person sends it."""
+    return await _begun(conn, _CLAIM, message, lease_s, "awaiting_operator", author)
+
+
+async def _begun(
+    conn: Connection, sql: LiteralString, message: NewMessage, lease_s: float, target_state: str, *author: str
+) -> Begun:
+    attempt = message.attempt
     found = await row(
-        conn, Begun, _BEGIN,
+        conn, Begun, sql,
         attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.client_id, attempt.campaign_id,
-        attempt.target_id, attempt.contact_id, attempt.sender_id, attempt.step, variant, attempt.route, text,
-        attempt.begun_at, lease_s, workspace_is_scope, attempt.usage_month, campaign_due_at, sender_ready_at,
-        sent_on, monthly_limit,
+        attempt.target_id, attempt.contact_id, attempt.sender_id, attempt.step, message.variant, attempt.route,
+        message.text, attempt.begun_at, lease_s, message.workspace_is_scope, attempt.usage_month,
+        message.campaign_due_at, message.sender_ready_at, message.sent_on, message.monthly_limit, message.comment_id,
+        target_state, *author,
     )  # fmt: skip
     assert found is not None
     return found
@@ -107,40 +118,18 @@ async def skip(  # noqa: PLR0913 a skip is told with all its facts
         contact_id, data)  # fmt: skip
 
 
-async def wait_for(
-    conn: Connection, pick: Pick, *, due_at: datetime, next_at: Moment | None, rule: str | None, blocker: str | None
-) -> None:
-    """When a worker looks at the campaign again, when it may go on, and what it waits for."""
-    await execute(conn, """
-        UPDATE campaigns SET due_at = $3, next_at = $4, limited_by = $5, blocked_reason = $6
-        WHERE workspace_id = $1 AND id = $2
-    """, pick.workspace_id, pick.campaign_id, due_at, next_at, rule, blocker)  # fmt: skip
-
-
-async def rest_sender(conn: Connection, pick: Pick, *, ready_at: datetime) -> None:
-    """The sender may not go before this moment."""
-    await execute(
-        conn,
-        "UPDATE senders SET ready_at = $3 WHERE workspace_id = $1 AND id = $2",
-        pick.workspace_id, pick.sender_id, ready_at,
-    )  # fmt: skip
-
-
-async def outlook(conn: Connection, pick: Pick, *, now: datetime, machine_transports: list[str]) -> Outlook:
-    """What a campaign without a next message waits for."""
-    found = await row(conn, Outlook, _OUTLOOK, pick.workspace_id, pick.campaign_id, now, machine_transports)
-    assert found is not None
-    return found
-
-
-async def next_due(conn: Connection) -> datetime | None:
-    """The real moment at which the next running campaign is due."""
-    return await value(conn, "SELECT min(due_at) FROM campaigns WHERE state = 'running'")
-
-
 async def lock_campaign_for_settling(conn: Connection, campaign_id: CampaignId) -> None:
     """Keep the campaign from being cancelled while one of its people is queued again."""
     await value(conn, "SELECT true FROM campaigns WHERE id = $1 FOR KEY SHARE", campaign_id)
+
+
+async def free_sender(conn: Connection, attempt: Attempt, *, at: Moment) -> None:
+    """What is given back may let the sender go sooner than was planned."""
+    await execute(
+        conn,
+        "UPDATE senders SET ready_at = least(ready_at, $3) WHERE workspace_id = $1 AND id = $2",
+        attempt.workspace_id, attempt.sender_id, at,
+    )  # fmt: skip
 
 
 _PICK: LiteralString = """
@@ -176,7 +165,8 @@ _PICK: LiteralString = """
         WHERE s.workspace_id = campaign.workspace_id
           AND s.state = 'active' AND s.archived_at IS NULL AND s.ready_at <= campaign.now
           AND (s.client_ids = '{}' OR campaign.client_id = ANY (s.client_ids))
-          AND s.transport = ANY ($1)
+          AND (s.rests_until IS NULL OR s.rests_until <= campaign.now)
+          AND (s.routes && $1 OR has_room_for_cards(s.workspace_id, s.id))
     ), serving AS MATERIALIZED (
         -- Where any sender may serve, the few that have waited longest are enough to look at.
         SELECT s.id, s.ready_at
@@ -185,7 +175,8 @@ _PICK: LiteralString = """
         WHERE campaign.sender_ids = '{}' AND s.workspace_id = campaign.workspace_id
           AND s.state = 'active' AND s.archived_at IS NULL AND s.ready_at <= campaign.now
           AND (s.client_ids = '{}' OR campaign.client_id = ANY (s.client_ids))
-          AND s.transport = ANY ($1)
+          AND (s.rests_until IS NULL OR s.rests_until <= campaign.now)
+          AND (s.routes && $1 OR has_room_for_cards(s.workspace_id, s.id))
           AND (SELECT m.id FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending') IS NULL
         ORDER BY s.ready_at
         LIMIT 8
@@ -202,7 +193,7 @@ _PICK: LiteralString = """
         ORDER BY each.ready_at
     ), sender AS MATERIALIZED (
         -- Locked one after the other, by key, until one is to be had; what it is by then counts.
-        SELECT s.id, s.username, s.transport, s.routes, s.hourly_limit, s.daily_limit, s.ramp, s.min_gap_s,
+        SELECT s.id, s.username, s.instagram_id, s.routes, s.hourly_limit, s.daily_limit, s.ramp, s.min_gap_s,
                s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at, s.last_message_id
         FROM free
         CROSS JOIN LATERAL (SELECT * FROM senders WHERE id = free.id FOR NO KEY UPDATE SKIP LOCKED) AS s
@@ -216,7 +207,8 @@ _PICK: LiteralString = """
            c.last_message_id AS campaign_last_message_id, c.client_has_limits, c.routes, c.schedule,
            c.timezone AS zone, c.clock_real_at AS real_at, c.clock_at AS at, c.clock_speed AS speed,
            cardinality(c.sender_ids) = 1 AS only_sender,
-           s.id AS sender_id, s.username AS sender_username, s.transport, s.routes AS sender_routes,
+           s.id AS sender_id, s.username AS sender_username, s.instagram_id AS sender_instagram_id,
+           s.routes AS sender_routes,
            s.hourly_limit AS sender_hourly_limit, s.daily_limit AS sender_daily_limit, s.ramp, s.min_gap_s,
            s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at AS sender_last_begun_at,
            s.last_message_id AS sender_last_message_id
@@ -228,22 +220,24 @@ _FACTS: LiteralString = """
     WITH followup AS MATERIALIZED (
         SELECT t.id FROM targets t
         WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.sender_id = $3
-          AND t.next_step > 0 AND t.next_due_at <= $4
+          AND t.next_step > 0 AND t.next_due_at <= $4 AND $14::uuid IS NULL
         ORDER BY t.next_due_at
         LIMIT 1
         FOR NO KEY UPDATE
     ), first AS MATERIALIZED (
         SELECT t.id FROM targets t
         WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step = 0 AND t.next_due_at <= $4
-          AND NOT EXISTS (SELECT FROM followup)
+          AND NOT EXISTS (SELECT FROM followup) AND $14::uuid IS NULL
         ORDER BY t.next_due_at, t.id
         LIMIT 1
         FOR NO KEY UPDATE
+    ), named AS MATERIALIZED (
+        SELECT t.id FROM targets t WHERE t.workspace_id = $1 AND t.id = $14 FOR NO KEY UPDATE
     ), person AS MATERIALIZED (
         SELECT t.id AS target_id, t.next_step AS step, t.profile_url, t.full_name, t.first_name, t.category,
                t.follower_count, t.variables, k.id AS contact_id, k.username,
                k.merged_into IS NOT NULL AS merged
-        FROM (SELECT id FROM followup UNION ALL SELECT id FROM first) AS next
+        FROM (SELECT id FROM followup UNION ALL SELECT id FROM first UNION ALL SELECT id FROM named) AS next
         JOIN targets t ON t.workspace_id = $1 AND t.id = next.id
         JOIN contacts k ON k.id = t.contact_id
         FOR NO KEY UPDATE OF k
@@ -279,7 +273,14 @@ _FACTS: LiteralString = """
            (SELECT count(*) FROM messages m
             WHERE m.contact_id = p.contact_id AND m.target_id = p.target_id AND m.step = p.step
               AND m.state = 'not_sent') AS not_sent_before,
-           (SELECT jsonb_build_object('igsid', v.igsid, 'window_ends_at', v.window_ends_at, 'comments', v.comments)
+           (SELECT jsonb_build_object(
+                'igsid', v.igsid, 'window_ends_at', v.window_ends_at, 'last_inbound_at', v.last_inbound_at,
+                'comments', (
+                    SELECT coalesce(jsonb_agg(c.comment), '[]')
+                    FROM jsonb_array_elements(v.comments) AS c (comment)
+                    WHERE NOT EXISTS (
+                        SELECT FROM messages m
+                        WHERE m.sender_id = $3 AND m.comment_id = c.comment ->> 'id' AND m.state <> 'not_sent')))
             FROM conversations v WHERE v.sender_id = $3 AND v.contact_id = p.contact_id) AS conversation,
            (SELECT jsonb_agg(jsonb_build_object(
                 'step', s.step, 'variant', s.variant, 'weight', s.weight, 'delay_hours', s.delay_hours,
@@ -292,7 +293,7 @@ _FACTS: LiteralString = """
     WHERE w.id = $1 AND c.id = $12
 """
 
-_BEGIN: LiteralString = """
+_VERDICT: LiteralString = """
     WITH scope AS MATERIALIZED (
         SELECT $4::uuid AS id UNION ALL SELECT $2 WHERE $15
     ), verdict AS MATERIALIZED (
@@ -312,20 +313,38 @@ _BEGIN: LiteralString = """
                    WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at
                      AND r.label <> 'automatic') AS replied
     ), message AS (
+"""
+
+_INSERTED: LiteralString = """
         INSERT INTO messages (id, attempt_id, workspace_id, client_id, campaign_id, target_id, contact_id,
-                              sender_id, step, variant, route, body, state, lease_until, begun_at, usage_month)
+                              sender_id, step, variant, route, body, state, lease_until, begun_at, usage_month,
+                              comment_id)
         SELECT $1, $3, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'sending',
-               clock_timestamp() + make_interval(secs => $14), $13, $16
+               clock_timestamp() + make_interval(secs => $14), $13, $16, $21
         FROM verdict
         WHERE NOT suppressed AND NOT contacted AND NOT replied
         RETURNING id
+"""
+
+_CLAIMED: LiteralString = """
+        UPDATE messages m
+        SET state = 'claimed', attempt_id = $3, variant = $10, route = $11, body = $12, begun_at = $13,
+            lease_until = clock_timestamp() + make_interval(secs => $14), usage_month = $16, comment_id = $21,
+            author = $23
+        FROM verdict
+        WHERE NOT suppressed AND NOT contacted AND NOT replied
+          AND m.workspace_id = $2 AND m.id = $1 AND m.state = 'handed_over' AND m.held IS NULL
+        RETURNING m.id
+"""
+
+_BEGUN: LiteralString = """
     ), ledger AS (
         INSERT INTO first_contacts (workspace_id, scope_id, contact_id, target_id)
         SELECT $2, scope.id, $7, $6 FROM message, scope
         ON CONFLICT (workspace_id, scope_id, contact_id) DO NOTHING
     ), target AS (
         UPDATE targets t
-        SET state = CASE WHEN $9 = 0 THEN 'sending' ELSE t.state END, sender_id = $8, next_due_at = NULL,
+        SET state = CASE WHEN $9 = 0 THEN $22 ELSE t.state END, sender_id = $8, next_due_at = NULL,
             error_code = CASE WHEN $9 = 0 THEN NULL ELSE t.error_code END,
             reason = CASE WHEN $9 = 0 THEN NULL ELSE t.reason END, updated_at = $13
         FROM message
@@ -360,17 +379,21 @@ _BEGIN: LiteralString = """
     WHERE (SELECT count(*) FROM warned) >= 0
 """
 
+_BEGIN: LiteralString = _VERDICT + _INSERTED + _BEGUN
+_CLAIM: LiteralString = _VERDICT + _CLAIMED + _BEGUN
+
 _SETTLE: LiteralString = """
     WITH target AS MATERIALIZED (
         SELECT id FROM targets WHERE workspace_id = $2 AND id = $4 FOR NO KEY UPDATE
     ), message AS (
         UPDATE messages m
         SET state = $6::text, settled_at = $7::timestamptz, error_code = $8, reason = $9, lease_until = NULL,
+            held = NULL, held_until = NULL,
             provider_message_id = coalesce($10::text, m.provider_message_id),
             usage_month = CASE WHEN $13::boolean THEN NULL ELSE m.usage_month END
         FROM target
         WHERE m.workspace_id = $2 AND m.id = $1 AND m.attempt_id = $3 AND m.target_id = target.id
-          AND m.state IN ('sending', 'unknown') AND m.state <> $6::text
+          AND m.state IN ('sending', 'handed_over', 'claimed', 'unknown') AND m.state <> $6::text
         RETURNING m.id, m.step
     ), settled AS (
         UPDATE targets t
@@ -398,45 +421,6 @@ _SETTLE: LiteralString = """
     )
     SELECT EXISTS (SELECT FROM message) AND (SELECT count(*) FROM told) >= 0
 """
-
-_OUTLOOK: LiteralString = """
-    WITH serving AS MATERIALIZED (
-        SELECT s.transport = ANY ($4) AS machine, s.ready_at,
-               EXISTS (SELECT FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending') AS busy
-        FROM senders s
-        JOIN campaigns c ON c.workspace_id = s.workspace_id AND c.id = $2
-        WHERE s.workspace_id = $1 AND s.state = 'active' AND s.archived_at IS NULL
-          AND (s.client_ids = '{}' OR c.client_id = ANY (s.client_ids))
-          AND (c.sender_ids = '{}' OR s.id = ANY (c.sender_ids))
-    )
-    SELECT least(
-               (SELECT min(t.next_due_at) FROM targets t
-                WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step = 0
-                  AND t.next_due_at IS NOT NULL),
-               (SELECT min(t.next_due_at) FROM targets t
-                WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step > 0
-                  AND t.next_due_at IS NOT NULL)) AS next_due_at,
-           EXISTS (SELECT FROM targets t
-                   WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.next_step = 0
-                     AND t.next_due_at <= $3) AS first_is_due,
-           EXISTS (SELECT FROM targets t
-                   WHERE t.workspace_id = $1 AND t.campaign_id = $2
-                     AND t.state IN ('sending', 'awaiting_operator')) AS in_flight,
-           (SELECT count(*) FROM serving WHERE machine) AS machine_senders,
-           (SELECT count(*) FROM serving WHERE NOT machine) AS hand_senders,
-           (SELECT min(ready_at) FROM serving WHERE machine AND NOT busy) AS ready_at,
-           (SELECT count(*) FROM serving WHERE machine AND busy) AS busy
-"""
-
-
-async def free_sender(conn: Connection, attempt: Attempt, *, at: Moment) -> None:
-    """What is given back may let the sender go sooner than was planned."""
-    await execute(
-        conn,
-        "UPDATE senders SET ready_at = least(ready_at, $3) WHERE workspace_id = $1 AND id = $2",
-        attempt.workspace_id, attempt.sender_id, at,
-    )  # fmt: skip
-
 
 _CLIENT_HISTORY: LiteralString = """
     SELECT c.hourly_limit, c.daily_limit,

@@ -6,15 +6,15 @@ import msgspec
 
 from iglayers.core.clock import Clock
 from iglayers.core.db import Connection, row, value
-from iglayers.core.ids import MessageId, SenderId, WorkspaceId
+from iglayers.core.ids import MessageId
 from iglayers.sending.model import Attempt, AttemptRow
 
 
 async def ended_leases(conn: Connection, *, limit: int) -> list[MessageId]:
-    """Messages whose worker has not been heard of until the end of its lease."""
+    """Messages whose worker, or whose claimer in the outbox, has not been heard of until the end of the lease."""
     found = await conn.fetch("""
         SELECT id FROM messages
-        WHERE state = 'sending' AND lease_until < clock_timestamp()
+        WHERE kind = 'step' AND state IN ('sending', 'claimed') AND lease_until < clock_timestamp() AND held IS NULL
         LIMIT $1
     """, limit)  # fmt: skip
     return [MessageId(each["id"]) for each in found]
@@ -39,13 +39,6 @@ async def attempt(conn: Connection, message_id: MessageId) -> Attempt | None:
     fields = msgspec.structs.asdict(found)
     clock = Clock(real_at=fields.pop("real_at"), at=fields.pop("at"), speed=fields.pop("speed"))
     return Attempt(**fields, clock=clock)
-
-
-async def transport_of(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> str:
-    """The way that a sender's messages leave."""
-    return await value(
-        conn, "SELECT transport FROM senders WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id
-    )
 
 
 _ATTEMPT: LiteralString = """

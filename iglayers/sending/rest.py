@@ -11,7 +11,7 @@ from iglayers.events import queries as event_queries
 from iglayers.events.model import EventType, NewEvent
 from iglayers.messages.pacing import Verdict
 from iglayers.messages.schedule import has_ended
-from iglayers.sending import queries
+from iglayers.sending import queries_outbox, queries_rest
 from iglayers.sending.model import Outlook, Pick
 from iglayers.targets import queries_lifecycle as target_queries
 from iglayers.usage.model import month_bounds
@@ -33,17 +33,19 @@ async def rest(conn: Connection, pick: Pick, *, machine_transports: list[str]) -
     if has_ended(pick.schedule, now):
         await _end_schedule(conn, pick, now)
         return
-    outlook = await queries.outlook(conn, pick, now=now, machine_transports=machine_transports)
+    outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=machine_transports)
     if outlook.next_due_at is None and not outlook.in_flight:
         await _complete(conn, pick, now, machine_transports)
-    elif outlook.machine_senders == 0:
+    elif outlook.next_due_at is None and outlook.in_hands:
+        await _wait_for_operator(conn, pick)
+    elif outlook.able_senders == 0:
         await _wait_for_sender(conn, pick, outlook)
     elif outlook.next_due_at is None:
-        await queries.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="in_flight", blocker=None)
+        await queries_rest.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="in_flight", blocker=None)
     elif outlook.next_due_at > now:
         await _wait_until(conn, pick, outlook.next_due_at, rule="next_step")
     elif outlook.ready_at is None or outlook.ready_at <= now:
-        await queries.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="in_flight", blocker=None)
+        await queries_rest.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="in_flight", blocker=None)
     else:
         busy_until = real_now() + BUSY if outlook.busy else None
         await _wait_until(conn, pick, outlook.ready_at, rule="sender", at_most=busy_until)
@@ -55,15 +57,21 @@ async def _wait_until(
 ) -> None:  # fmt: skip
     due_at = pick.clock.real(moment)
     due_at = min(due_at, at_most) if at_most else due_at
-    await queries.wait_for(conn, pick, due_at=due_at, next_at=Moment.of(moment), rule=rule, blocker=blocker)
+    await queries_rest.wait_for(conn, pick, due_at=due_at, next_at=Moment.of(moment), rule=rule, blocker=blocker)
 
 
 async def _wait_for_sender(conn: Connection, pick: Pick, outlook: Outlook) -> None:
-    by_hand = outlook.hand_senders > 0
-    await queries.wait_for(
-        conn, pick, due_at=real_now() + BLOCKED, next_at=None, rule="operator" if by_hand else None,
-        blocker=None if by_hand else Blocker.SENDER_NOT_AVAILABLE.value,
-    )  # fmt: skip
+    if outlook.full_senders:
+        await _wait_for_operator(conn, pick)
+        return
+    await queries_rest.wait_for(
+        conn, pick, due_at=real_now() + BLOCKED, next_at=None, rule=None, blocker=Blocker.SENDER_NOT_AVAILABLE.value
+    )
+
+
+async def _wait_for_operator(conn: Connection, pick: Pick) -> None:
+    """Cards wait in the outbox; whoever works one off wakes the campaign."""
+    await queries_rest.wait_for(conn, pick, due_at=real_now() + BLOCKED, next_at=None, rule="operator", blocker=None)
 
 
 async def wait_for_month(conn: Connection, pick: Pick, *, now: Moment, month: date) -> None:
@@ -80,7 +88,7 @@ async def postpone(conn: Connection, pick: Pick, verdict: Verdict, *, looks_agai
     if verdict.at is None:
         await _end_schedule(conn, pick, pick.clock.shows(real_now()))
     elif verdict.rule.startswith("sender."):
-        await queries.rest_sender(conn, pick, ready_at=min(verdict.at, looks_again_at or verdict.at))
+        await queries_rest.rest_sender(conn, pick, ready_at=min(verdict.at, looks_again_at or verdict.at))
     else:
         blocker = Blocker.OUTSIDE_SCHEDULE.value if verdict.rule == "schedule" else None
         await _wait_until(conn, pick, verdict.at, rule=verdict.rule, blocker=blocker)
@@ -97,21 +105,22 @@ async def _end_schedule(conn: Connection, pick: Pick, now: Moment) -> None:
     data = json_bytes({"campaign": {
         "id": pick.campaign_id, "name": pick.campaign_name, "clientId": pick.client_id, "metadata": pick.metadata,
     }})  # fmt: skip
+    await queries_outbox.take_back(conn, pick.workspace_id, pick.campaign_id, at=now)
     skipped = await target_queries.skip_rest(
         conn, pick.workspace_id, pick.campaign_id, at=now, limit=_ENDED_BATCH, event_data=data
     )
     if skipped < _ENDED_BATCH:
-        outlook = await queries.outlook(conn, pick, now=now, machine_transports=[])
+        outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=[])
         if outlook.next_due_at is None and not outlook.in_flight:
             await _complete(conn, pick, now, [])
             return
-        await queries.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="schedule", blocker=None)
+        await queries_rest.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="schedule", blocker=None)
 
 
 async def _complete(conn: Connection, pick: Pick, now: Moment, machine_transports: list[str]) -> None:
     """Everybody has an end. Waits for uploads in flight, then looks once more."""
     await campaign_queries.lock_alone(conn, pick.workspace_id, pick.campaign_id, only=None)
-    outlook = await queries.outlook(conn, pick, now=now, machine_transports=machine_transports)
+    outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=machine_transports)
     if outlook.next_due_at is not None or outlook.in_flight:
         return
     await campaign_queries.set_state(conn, pick.workspace_id, pick.campaign_id, state=CampaignState.COMPLETED, at=now)

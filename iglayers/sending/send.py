@@ -13,7 +13,7 @@ there, the lease ends, the message is shown as unknown, and evidence or a person
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -22,23 +22,13 @@ import structlog
 from iglayers.core.clock import Clock, Moment, awake_seconds, real_now
 from iglayers.core.config import Settings
 from iglayers.core.db import Connection, Database
-from iglayers.core.ids import EventId
+from iglayers.core.ids import EventId, TargetId
 from iglayers.core.wire import json_bytes
 from iglayers.messages import pacing
-from iglayers.senders.model import (
-    Conversation,
-    NotPermitted,
-    NotSent,
-    Order,
-    Outcome,
-    Permitted,
-    Recipient,
-    Transport,
-    Unknown,
-)
-from iglayers.sending import planning, queries, rest, settle
-from iglayers.sending.model import Attempt, Begun, Facts, Pick
-from iglayers.templates import render
+from iglayers.senders.model import NotSent, Order, Outcome, Transport, Unknown
+from iglayers.sending import planning, queries, queries_outbox, queries_rest, refuse, rest, settle
+from iglayers.sending.model import Attempt, ClientHistory, Facts, Pick
+from iglayers.sending.refuse import Refusal
 from iglayers.usage.model import month_of
 
 log = structlog.get_logger("sending")
@@ -53,7 +43,11 @@ class Engine(msgspec.Struct, frozen=True):
     db: Database
     settings: Settings
     transports: dict[str, Transport]
-    machine_transports: list[str]  # those that need no person
+
+    @property
+    def machine_transports(self) -> list[str]:
+        """Those that need no person."""
+        return [name for name, each in self.transports.items() if not each.by_hand]
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -63,13 +57,6 @@ class Ready(msgspec.Struct, frozen=True):
     order: Order
     transport: Transport
     commit_asked_at: float  # by a clock that counts sleep
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Why a person is not written to."""
-
-    code: str
-    reason: str
 
 
 async def begin_next(engine: Engine) -> Ready | bool:
@@ -103,6 +90,43 @@ async def finish(engine: Engine, ready: Ready) -> None:
     settle.report(ready.attempt, outcome, took_s=awake_seconds() - started)
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person's turn looks like with everything locked: the facts, the limits, and when they let it go."""
+
+    facts: Facts
+    limits: pacing.Limits
+    pace: pacing.SenderPace
+    now: Moment
+    month: date
+    client: ClientHistory | None
+    verdict: pacing.Verdict
+
+    @property
+    def month_is_full(self) -> bool:
+        return self.facts.monthly_limit is not None and self.facts.month_sent >= self.facts.monthly_limit
+
+    @property
+    def is_stale(self) -> bool:
+        """The client got limits after it was read without them."""
+        facts = self.facts
+        return self.client is None and (facts.client_hourly_limit is not None or facts.client_daily_limit is not None)
+
+
+async def look(
+    conn: Connection, pick: Pick, client: ClientHistory | None, *, target_id: TargetId | None = None
+) -> Look:
+    """Lock the next person, or the one who is named, and read the ledger and the clock after that."""
+    pace = planning.pace(pick)
+    picked_at = pick.clock.shows(real_now())
+    limits = pacing.sender_limits(pace, picked_at, pick.zone)
+    month = month_of(picked_at, pick.zone)
+    facts = await queries.facts(conn, pick, now=picked_at, sender=limits, month=month, target_id=target_id)
+    assert facts is not None
+    now = pick.clock.shows(facts.real_now)
+    verdict = pacing.next_allowed(now, planning.budgets(pick, facts, limits, client), pick.schedule, pick.zone)
+    return Look(facts=facts, limits=limits, pace=pace, now=now, month=month, client=client, verdict=verdict)
+
+
 async def _plan(engine: Engine, conn: Connection, pick: Pick) -> Ready | bool:
     """Everything between the locks and the commit."""
     if pick.sender_id is None:
@@ -113,96 +137,47 @@ async def _plan(engine: Engine, conn: Connection, pick: Pick) -> Ready | bool:
         if not await queries.lock_client(conn, pick):
             return await _look_again(conn, pick)
         client = await queries.client_history(conn, pick)
-    pace = planning.pace(pick)
-    picked_at = pick.clock.shows(real_now())
-    limits = pacing.sender_limits(pace, picked_at, pick.zone)
-    month = month_of(picked_at, pick.zone)
-    facts = await queries.facts(conn, pick, now=picked_at, sender=limits, month=month)
-    assert facts is not None
-    now = pick.clock.shows(facts.real_now)
-    stale = facts.client_hourly_limit is not None or facts.client_daily_limit is not None
-    if facts.dispatch != "running" or facts.sender_busy or facts.target_id is None or (stale and client is None):
+    seen = await look(conn, pick, client)
+    if seen.facts.dispatch != "running" or seen.facts.sender_busy or seen.facts.target_id is None or seen.is_stale:
         return await _look_again(conn, pick)
-    if facts.monthly_limit is not None and facts.month_sent >= facts.monthly_limit:
-        await rest.wait_for_month(conn, pick, now=now, month=month)
+    if seen.month_is_full:
+        await rest.wait_for_month(conn, pick, now=seen.now, month=seen.month)
         return True
-    verdict = pacing.next_allowed(now, planning.budgets(pick, facts, limits, client), pick.schedule, pick.zone)
-    if verdict.at is None or verdict.at > now:
-        await rest.postpone(conn, pick, verdict, looks_again_at=pacing.sender_looks_again_at(pace, now, pick.zone))
+    if seen.verdict.at is None or seen.verdict.at > seen.now:
+        again_at = pacing.sender_looks_again_at(seen.pace, seen.now, pick.zone)
+        await rest.postpone(conn, pick, seen.verdict, looks_again_at=again_at)
         return True
-    return await _write_to(engine, conn, pick, facts, now, limits)
+    return await _write_to(engine, conn, pick, seen)
 
 
 async def _look_again(conn: Connection, pick: Pick) -> bool:
     """Somebody else holds what this step needs."""
-    await queries.wait_for(conn, pick, due_at=real_now() + SOON, next_at=None, rule=None, blocker=None)
+    await queries_rest.wait_for(conn, pick, due_at=real_now() + SOON, next_at=None, rule=None, blocker=None)
     return True
 
 
-async def _write_to(
-    engine: Engine, conn: Connection, pick: Pick, facts: Facts, now: Moment, limits: pacing.Limits
-) -> Ready | bool:
-    """Refuse, or render and begin."""
-    assert pick.transport is not None
-    assert pick.sender_id is not None
-    assert facts.contact_id is not None
-    transport = engine.transports[pick.transport]
-    way = _refuse(transport, pick, facts, now)
+async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) -> Ready | bool:
+    """Refuse, or render and begin; where only a person may send it, hand a card to the outbox."""
+    facts, now = seen.facts, seen.now
+    way = refuse.way(engine.transports, pick, facts, now)
     if isinstance(way, Refusal):
         return await _skip(conn, pick, facts, way, now)
     variant, body = planning.variant(facts)
-    text = _render(pick, facts, body)
+    text = refuse.text(pick, facts, body)
     if isinstance(text, Refusal):
         return await _skip(conn, pick, facts, text, now)
     attempt = planning.attempt(pick, facts, now, route=way.route)
-    pause = planning.pause(pick, facts, limits, attempt)
-    begun = await queries.begin(
-        conn, attempt, text=text, variant=variant, lease_s=engine.settings.send_lease_s,
-        workspace_is_scope=facts.workspace_is_scope, campaign_due_at=pick.clock.real(now + pause.campaign),
-        sender_ready_at=now + pause.sender, sent_on=pacing.local_day(now, pick.zone),
-        monthly_limit=facts.monthly_limit,
-    )  # fmt: skip
+    if way.transport.by_hand:
+        await queries_outbox.hand_over(conn, attempt, variant=variant)
+        return True
+    message = planning.message(pick, facts, seen.limits, attempt, variant=variant, text=text, address=way.address)
+    begun = await queries.begin(conn, message, lease_s=engine.settings.send_lease_s)
     if begun.month_full:
         raise rest.MonthFull
     if not begun.begun:
-        return await _skip(conn, pick, facts, _found_at_begin(begun), now)
-    order = planning.order(engine.settings, pick, facts, attempt, text)
-    return Ready(attempt, order, transport, commit_asked_at=awake_seconds())
-
-
-def _found_at_begin(begun: Begun) -> Refusal:
-    """What only the point of no return could see, with the person locked."""
-    if begun.suppressed:
-        return Refusal("target_suppressed", "On the suppression list.")
-    if begun.contacted:
-        return Refusal("target_duplicate", "Already contacted for this client through another campaign.")
-    return Refusal("replied", "The person has replied.")
-
-
-def _refuse(transport: Transport, pick: Pick, facts: Facts, now: Moment) -> Permitted | Refusal:
-    """The way that is open to this person, or why there is none."""
-    assert facts.contact_id is not None
-    if facts.merged:
-        return Refusal("target_duplicate", "The same person as another contact.")
-    if facts.username is None:
-        return Refusal("target_suppressed", "The person's data was erased.")
-    recipient = Recipient(contact_id=facts.contact_id, username=facts.username)
-    known = None if facts.conversation is None else msgspec.convert(facts.conversation, Conversation)
-    way = transport.permitted(recipient, known, now)
-    if isinstance(way, NotPermitted):
-        return Refusal("no_permitted_route", way.rule)
-    if pick.routes and way.route not in pick.routes:
-        return Refusal("no_permitted_route", f"Only the route {way.route} is open, and the campaign does not use it.")
-    return way
-
-
-def _render(pick: Pick, facts: Facts, body: str) -> str | Refusal:
-    text = render.render(render.parse(body), planning.recipient(pick, facts).values())
-    if isinstance(text, render.Missing):
-        return Refusal("missing_variable", f"No value and no fallback for {', '.join(text.names)}.")
-    if (size := render.byte_length(text)) > render.MAX_MESSAGE_BYTES:
-        return Refusal("message_too_long", f"The text has {size} bytes; Instagram takes {render.MAX_MESSAGE_BYTES}.")
-    return text
+        return await _skip(conn, pick, facts, refuse.found_at_begin(begun), now)
+    order = planning.order(engine.settings, pick, facts, attempt, address=way.address, text=text)
+    return Ready(attempt, order, way.transport, commit_asked_at=awake_seconds())
 
 
 async def _skip(conn: Connection, pick: Pick, facts: Facts, why: Refusal, now: Moment) -> bool:

@@ -12,11 +12,16 @@ import asyncpg
 import structlog
 from prometheus_client import Counter, Histogram
 
+from iglayers.contacts import actions as contact_actions
+from iglayers.contacts import queries as contacts
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Connection, Database
 from iglayers.core.ids import EventId
 from iglayers.core.wire import json_bytes
+from iglayers.events import queries as event_queries
+from iglayers.events.model import EventType, NewEvent
 from iglayers.senders import actions as sender_actions
+from iglayers.senders import queries as sender_queries
 from iglayers.senders.model import HandedOver, NotSent, Outcome, Sent, Unknown
 from iglayers.sending import queries
 from iglayers.sending.model import Attempt, Settlement
@@ -75,12 +80,34 @@ async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
         await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
         await queries.free_sender(conn, attempt, at=at)
     settled = await queries.settle(conn, attempt, end, at=at, event=event(attempt, end, at))
-    if settled and isinstance(outcome, NotSent) and outcome.trouble is not None:
-        await sender_actions.report_trouble(
-            conn, workspace_id=attempt.workspace_id, sender_id=attempt.sender_id, trouble=outcome.trouble,
-            reason=outcome.reason, now=at,
-        )  # fmt: skip
+    if settled and isinstance(outcome, Sent | NotSent) and outcome.rest is not None:
+        await sender_queries.rest(conn, attempt.workspace_id, attempt.sender_id, outcome.rest)
+    if settled and isinstance(outcome, NotSent):
+        if outcome.opted_out:
+            await _opt_out(conn, attempt, outcome, at)
+        if outcome.trouble is not None:
+            await sender_actions.report_trouble(
+                conn, workspace_id=attempt.workspace_id, sender_id=attempt.sender_id, trouble=outcome.trouble,
+                reason=outcome.reason, now=at,
+            )  # fmt: skip
     return settled
+
+
+async def _opt_out(conn: Connection, attempt: Attempt, outcome: NotSent, at: Moment) -> None:
+    """The person blocked the account or stopped its messages: nobody in the workspace writes to them again."""
+    await contacts.lock(conn, attempt.workspace_id, [attempt.contact_id])
+    is_new = await contact_actions.suppress_contact(
+        conn, workspace_id=attempt.workspace_id, contact_id=attempt.contact_id, reason=outcome.reason,
+        source="opt_out", now=at,
+    )  # fmt: skip
+    if is_new:
+        await event_queries.record(conn, NewEvent(
+            type=EventType.CONTACT_OPTED_OUT, workspace_id=attempt.workspace_id, at=at, client_id=attempt.client_id,
+            campaign_id=attempt.campaign_id, contact_id=attempt.contact_id, data={
+                "instagramUsername": attempt.event["target"]["instagramUsername"], "campaignId": attempt.campaign_id,
+                "reply": None, "sender": {"id": attempt.sender_id, "username": attempt.sender_username},
+            },
+        ))  # fmt: skip
 
 
 def settlement(attempt: Attempt, outcome: Outcome, at: Moment) -> Settlement:
@@ -114,7 +141,9 @@ def settlement(attempt: Attempt, outcome: Outcome, at: Moment) -> Settlement:
             assert_never(outcome)
 
 
-_TOLD = {"sent": "message.sent", "failed": "message.failed", "unknown": "message.unknown"}
+_TOLD = {
+    "sent": "message.sent", "failed": "message.failed", "unknown": "message.unknown", "skipped": "message.skipped",
+}  # fmt: skip
 
 
 def event(attempt: Attempt, end: Settlement, at: Moment) -> tuple[UUID, str, bytes] | None:

@@ -21,6 +21,10 @@ from iglayers.sending import settle
 
 log = structlog.get_logger("sending")
 _BATCH = 100
+_LOST = {
+    False: "The worker was lost while the message was on its way.",
+    True: "Nobody said within 15 minutes whether it was sent.",
+}
 
 
 async def end_leases(db: Database) -> int:
@@ -31,7 +35,7 @@ async def end_leases(db: Database) -> int:
         async with db.connection() as conn:
             attempt = await upkeep.attempt(conn, message_id)
         if attempt is not None:
-            await settle.settle(db, attempt, Unknown("The worker was lost while the message was on its way."))
+            await settle.settle(db, attempt, Unknown(_LOST[attempt.route == "assisted"]))
     return len(ended)
 
 

@@ -14,6 +14,7 @@ from iglayers.campaigns import api_imports as imports
 from iglayers.campaigns import api_targets as targets
 from iglayers.clients import api as clients
 from iglayers.contacts import api as contacts
+from iglayers.dashboard import routes as dashboard
 from iglayers.events import api as events
 from iglayers.events import api_deliveries as deliveries
 from iglayers.events import api_endpoints as webhooks
@@ -24,6 +25,7 @@ from iglayers.senders import api as senders
 from iglayers.senders import api_inbound as inbound
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
+from iglayers.sending import api_outbox as outbox
 from iglayers.templates import api as templates
 from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
@@ -42,6 +44,7 @@ ROUTES = [
     *targets.ROUTES,
     *imports.ROUTES,
     *sending.ROUTES,
+    *outbox.ROUTES,
     *replies.ROUTES,
     *reports.ROUTES,
 ]
@@ -61,6 +64,7 @@ def create(services: Services) -> ASGIApp:
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
             *inbound.ROUTES,
+            dashboard.ROUTER,
             *docs.ROUTES,
             *health.ROUTES,
         ],

@@ -11,6 +11,7 @@ from iglayers.accounts.model import IdempotencyInProgress, IdempotencyKeyReused,
 from iglayers.accounts.request import JSON, Replay, refusal
 from iglayers.core import errors
 from iglayers.core.wire import json_bytes
+from iglayers.dashboard.failures import failure, wants_page
 from iglayers.events.model_webhooks import WebhookDeliveryFailed
 
 log = structlog.get_logger("web")
@@ -51,15 +52,20 @@ def status_of(error: errors.Error) -> int:
 
 
 def problem(request: Request[Any, Any, Any], error: errors.Error, status: int) -> Response[bytes]:
+    """A page for a person in a browser, JSON for everybody else."""
+    answered = failure(request, error, status) if wants_page(request) else _json(request, error, status)
+    if isinstance(error, RateLimitExceeded):
+        answered.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, IdempotencyInProgress):
+        answered.headers["Retry-After"] = "1"
+    return answered
+
+
+def _json(request: Request[Any, Any, Any], error: errors.Error, status: int) -> Response[bytes]:
     request_id = request.scope["state"].get("request_id")
     shown = refusal(error) | {"docUrl": f"/docs#error-{error.code}", "requestId": request_id}
-    headers: dict[str, str] = {}
-    if isinstance(error, RateLimitExceeded):
-        headers["Retry-After"] = str(error.retry_after_s)
-    if isinstance(error, IdempotencyInProgress):
-        headers["Retry-After"] = "1"
     body = json_bytes({"error": shown} | error.details)
-    return Response(body, status_code=status, media_type=JSON, headers=headers)
+    return Response(body, status_code=status, media_type=JSON)
 
 
 def on_error(request: Request[Any, Any, Any], error: errors.Error) -> Response[bytes]:

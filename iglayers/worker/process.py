@@ -23,7 +23,7 @@ from iglayers.senders.transports import build
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import breaker, queries, send, sweep
+from iglayers.sending import breaker, outbox, queries_rest, send, sweep
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -36,14 +36,8 @@ GRACE_S = 8.0
 
 class Worker:
     def __init__(self, services: Services) -> None:
-        transports = build(services)
         self._services: Services = services
-        self._engine: send.Engine = send.Engine(
-            services.db,
-            services.settings,
-            transports,
-            [name for name, each in transports.items() if not getattr(each, "by_hand", False)],
-        )
+        self._engine: send.Engine = send.Engine(services.db, services.settings, build(services))
         self._looking: asyncio.Semaphore = asyncio.Semaphore(PICKERS)
         self._stopping: asyncio.Event = asyncio.Event()
         self._mark: sweep.DatabaseMark = sweep.DatabaseMark(services.settings.data_dir)
@@ -61,6 +55,8 @@ class Worker:
             await queries_reconciliations.hasten(conn)
         loops = [
             asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
+            asyncio.create_task(self._every(1.0, lambda: outbox.settle_answers(db))),
+            asyncio.create_task(self._every(5.0, lambda: outbox.take_cards_back(db))),
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
@@ -101,7 +97,7 @@ class Worker:
     async def _until_due_s(self) -> float:
         """Seconds until the next campaign is due, at most IDLE_S."""
         async with self._services.db.connection() as conn:
-            due_at = await queries.next_due(conn)
+            due_at = await queries_rest.next_due(conn)
         if due_at is None:
             return IDLE_S
         return min(IDLE_S, max(0.001, (due_at - real_now()) / timedelta(seconds=1)))

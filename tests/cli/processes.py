@@ -64,12 +64,11 @@ class Server:
                 stdout=out,
                 stderr=log,
                 start_new_session=True,
-                # A background job of a shell ignores Ctrl-C, and what it starts does too.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+                preexec_fn=_heed_signals,  # noqa: PLW1509
             )
         wait_for(lambda: self.said().endswith("\n") or self.status() is not None, START_TIMEOUT_S)
         assert self.status() is None, self._log.read_text()
-        self.port = int(self.said().rpartition(":")[2])
+        self.port = int(self.said().splitlines()[0].rpartition(":")[2])
         return self
 
     def said(self) -> str:
@@ -112,7 +111,10 @@ class Server:
     def wait(self) -> int:
         """Its exit status; fails if it does not end in the time promised."""
         assert self._process
-        return self._process.wait(STOP_TIMEOUT_S)
+        try:
+            return self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"not at an end in {STOP_TIMEOUT_S:g} s:\n{self._log.read_text()}") from error
 
     def end(self) -> None:
         """Whatever state it is in: nothing of it stays."""
@@ -122,6 +124,12 @@ class Server:
         if self.has_postgres():
             os.kill(self.postmaster(), signal.SIGQUIT)
             wait_for(lambda: not self.has_postgres())
+
+
+def _heed_signals() -> None:
+    """As started from a terminal: what a shell's background job or `nohup` starts inherits that they are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def is_alive(pid: int) -> bool:

@@ -30,7 +30,9 @@ def taken() -> Iterator[int]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_ends_the_children_and_the_database(server: Server, number: signal.Signals) -> None:
     server.start("--workers", "2")
-    assert server.said() == f"IG Layers is ready at http://127.0.0.1:{server.port}\n"
+    ready, setup = server.said().splitlines()
+    assert ready == f"IG Layers is ready at http://127.0.0.1:{server.port}"
+    assert setup.startswith(f"Create the owner: http://127.0.0.1:{server.port}/setup?token=")
     assert server.ready() == 200
     processes = [*server.children().values(), server.postmaster()]
     assert len(processes) == 4

@@ -72,7 +72,7 @@ def test_what_python_calls_private_or_special_is_never_public(address: Any) -> N
         (["::1/128"], "::1", True),
     ],
 )
-def test_a_network_on_the_allow_list_is_permitted(allowed: list[str], address: str, permitted: bool) -> None:  # noqa: FBT001
+def test_a_network_on_the_allow_list_is_permitted(allowed: list[str], address: str, permitted: bool) -> None:
     assert Guard(allowed).permits(ip_address(address)) is permitted
 
 

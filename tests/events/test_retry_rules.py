@@ -79,7 +79,7 @@ def test_what_the_endpoint_asked_for_lengthens_a_wait_and_never_shortens_it() ->
 
 
 @pytest.mark.parametrize(("text", "fits"), [("", True), ("1,2,3", True), ("1.5", False), ("1;2", False), ("-1", False)])
-def test_the_schedule_is_a_setting(text: str, fits: bool) -> None:  # noqa: FBT001
+def test_the_schedule_is_a_setting(text: str, fits: bool) -> None:
     if fits:
         load({"IGLAYERS_WEBHOOK_RETRIES_S": text})
     else:
@@ -97,7 +97,7 @@ def test_the_schedule_is_a_setting(text: str, fits: bool) -> None:  # noqa: FBT0
         (404, False, "refused"),
     ],
 )
-def test_only_a_2xx_is_success(status: int, success: bool, error: str | None) -> None:  # noqa: FBT001
+def test_only_a_2xx_is_success(status: int, success: bool, error: str | None) -> None:
     answer = Answer(duration_ms=1, status=status)
     assert (is_success(answer), error_of(answer)) == (success, error)
 
@@ -136,8 +136,8 @@ def outcome(*, delivered: bool, second: int) -> tuple[Picked, Result]:
 )
 def test_a_batch_tells_since_when_an_endpoint_fails(
     pattern: str,
-    failing: bool,  # noqa: FBT001
-    succeeded: bool | None,  # noqa: FBT001
+    failing: bool,
+    succeeded: bool | None,
     failed_at_second: int | None,
 ) -> None:
     batch = [outcome(delivered=each == "+", second=second) for second, each in enumerate(pattern)]

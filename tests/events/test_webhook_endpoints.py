@@ -90,7 +90,7 @@ async def test_http_is_for_loopback_or_where_it_is_allowed(
     api: Api,
     services: Services,
     host: str,
-    allowed: bool,  # noqa: FBT001
+    allowed: bool,
     status: int,
     http: Any,
 ) -> None:

@@ -19,7 +19,7 @@ class Stepping:
     def __init__(self, services: Services, caller: Caller) -> None:
         self.services: Services = services
         self.caller: Caller = caller
-        self.engine: send.Engine = send.Engine(services.db, services.settings, build(services), ["sandbox"])
+        self.engine: send.Engine = send.Engine(services.db, services.settings, build(services))
         self.now: Moment = caller.now
 
     async def set_clock(self, now: datetime) -> None:

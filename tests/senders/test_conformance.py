@@ -104,7 +104,7 @@ async def test_a_hundred_at_once_are_a_hundred(
     outcomes = await asyncio.gather(
         *(transport.deliver(order_to(test_caller, sender, f"person{number}")) for number in range(100))
     )
-    sent = [outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Sent)]
+    sent = [str(outcome.provider_message_id) for outcome in outcomes if isinstance(outcome, Sent)]
     async with database.connection() as conn:
         found = await conn.fetch("SELECT id FROM sandbox_messages")
     assert sorted(sent) == sorted(str(each["id"]) for each in found)

@@ -3,6 +3,7 @@
 import asyncio
 
 from iglayers.campaigns import actions as campaigns
+from iglayers.campaigns import queries as campaign_queries
 from iglayers.core.db import Connection
 from iglayers.sending import queries, rest, sweep
 from tests.sending.world import World, until
@@ -47,6 +48,26 @@ async def test_a_sender_that_comes_while_a_worker_finds_none(world: World) -> No
     assert await world.value(IS_DUE)
     await world.send()
     assert await world.delivered() == ["jane"]
+
+
+async def test_two_workers_wake_a_campaign_that_changes_while_people_are_added(world: World) -> None:
+    """The upload keeps the row's old version in play: who has locked the new one must not come back to it."""
+    sender = await world.sender()
+    campaign = await world.campaign(["jane"])
+    await world.pause_sender(sender)
+    await world.all("UPDATE campaigns SET due_at = clock_timestamp()")
+    async with world.db.transaction() as uploading:
+        await campaign_queries.lock_for_upload(uploading, world.caller.workspace_id, campaign.id, only=None)
+        async with world.db.transaction() as conn:
+            await look(world, conn)
+            waking = [asyncio.create_task(campaigns.wake(world.db, campaign.id)) for _ in range(2)]
+            await until(lambda: two_wait(world), within_s=5)
+        await asyncio.gather(*waking)
+    assert await world.value(IS_DUE)
+
+
+async def two_wait(world: World) -> bool:
+    return len(await world.all(WAITING)) == 2
 
 
 async def test_a_wakeup_leaves_a_campaign_that_is_due_in_its_place(world: World) -> None:

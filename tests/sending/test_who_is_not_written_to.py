@@ -107,7 +107,7 @@ async def test_a_text_that_cannot_go_out_is_not_cut(body: str, code: str, world:
 
 async def test_a_campaign_that_does_not_use_the_only_open_route_skips(world: World) -> None:
     await world.sender()
-    await world.campaign(["jane"], routes=["window"])
+    await world.campaign(["jane"], routes=["instagram.window"])
     await world.send()
     assert (await world.target("jane"))["error_code"] == "no_permitted_route"
     assert await world.attempts("jane") == []

@@ -26,7 +26,7 @@ from iglayers.senders import actions as senders
 from iglayers.senders.model import Fact, Sender, Transport
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import queries, send, sweep
+from iglayers.sending import queries_rest, send, sweep
 from iglayers.targets import actions as targets
 from iglayers.targets import rows
 from iglayers.targets.model import UploadCampaign
@@ -34,8 +34,11 @@ from iglayers.worker.process import Worker
 from tests import make
 from tests.databases import PEPPER
 
-# Far away enough that nothing paces by it; a sender still waits 3.6 s of its own time between two messages.
-UNLIMITED: dict[str, Any] = {"hourly_limit": 1_000, "daily_limit": 10_000, "ramp": False, "min_gap_seconds": 0}
+# Far away enough that nothing paces by it; a sender still waits 3.6 s of its own time between two messages, a fifth
+# more or less. With a lower limit a day, the even share of what is left of the day would be more until the afternoon.
+UNLIMITED: dict[str, Any] = {
+    "transport": "sandbox", "hourly_limit": 1_000, "daily_limit": 24_000, "ramp": False, "min_gap_seconds": 0,
+}  # fmt: skip
 _SOON = timedelta(seconds=1)
 _MOST_WAITS = 10
 
@@ -47,12 +50,10 @@ class World:
         self.services = services
         self.db: Database = services.db
         self.caller = caller
-        known = transports or build(services)
-        by_machine = [name for name, each in known.items() if not getattr(each, "by_hand", False)]
-        self.engine = send.Engine(services.db, services.settings, known, by_machine)
+        self.engine = send.Engine(services.db, services.settings, transports or build(services))
 
     async def sender(self, username: str = "acme.official", **fields: Any) -> Sender:
-        new = senders.NewSender(username=username, transport="sandbox", **UNLIMITED | fields)
+        new = senders.NewSender(username=username, **UNLIMITED | fields)
         async with self.db.transaction() as conn:
             return await senders.add(conn, self.caller, new)
 
@@ -127,7 +128,7 @@ class World:
 
     async def _wait_for_due(self) -> bool:
         async with self.db.connection() as conn:
-            due_at = await queries.next_due(conn)
+            due_at = await queries_rest.next_due(conn)
         if due_at is None or due_at > real_now() + _SOON:
             return False
         await asyncio.sleep(max(0.0, (due_at - real_now()) / timedelta(seconds=1)))

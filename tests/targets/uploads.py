@@ -71,7 +71,7 @@ async def write_to(
         await conn.execute("""
             INSERT INTO messages (id, workspace_id, client_id, campaign_id, target_id, contact_id, sender_id, route,
                                   body, state, attempt_id, begun_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, 'sandbox', $8, $9, $1, $10)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, 'assisted', $8, $9, $1, $10)
         """, message_id, target["workspace_id"], target["client_id"], target["campaign_id"], target["id"],
             target["contact_id"], sender_id, text, state, now)  # fmt: skip
         if state == "not_sent":

@@ -147,6 +147,13 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /campaigns/{id}/imports": no_fields,
     "POST /imports/{id}/cancel": no_fields,
     "POST /messages/{id}/resolve": one(outcome="sent", reason="Seen in the app", requeue=False),
+    "POST /outbox/{id}/claim": no_fields,
+    "POST /outbox/{id}/release": no_fields,
+    "POST /outbox/{id}/sent": no_fields,
+    "POST /outbox/{id}/failed": one(code="recipient_unavailable", reason="Takes no messages"),
+    "POST /outbox/{id}/skip": one(reason="A competitor"),
+    "POST /outbox/{id}/challenge": one(reason="Asked for a code"),
+    "POST /outbox/{id}/undo": no_fields,
     "POST /replies": lambda world: [
         filled(_REPLY | {"senderUsername": "acme.official"}, world),
         filled(_REPLY | {"senderId": "<senders>"}, world),

@@ -78,7 +78,7 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
         "clients": client, "message-templates": template, "senders": sender["id"], "campaigns": campaign,
         "api-keys": key["id"], "targets": target, "messages": str(MessageId(message)), "replies": str(ReplyId(reply)),
         "events": event, "suppressions": "jane.doe", "contacts": "jane.doe", "webhooks": endpoint,
-        "replays": replay["id"],
+        "replays": replay["id"], "outbox": str(MessageId(message)),
         "deliveries": await _delivery(database, endpoint, event), "yesterday": yesterday, "imports": imported,
     })  # fmt: skip
 

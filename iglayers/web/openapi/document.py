@@ -22,7 +22,7 @@ from iglayers.web.openapi.schemas import REFS, schemas
 PREFIX = "/api/v1"
 SECTIONS: list[Section] = [
     clients.CLIENTS, clients.TEMPLATES, campaigns.CAMPAIGNS, campaigns.TARGETS, imports.IMPORTS,
-    messages.MESSAGES, messages.REPLIES, senders.SENDERS, contacts.SUPPRESSIONS, contacts.CONTACTS,
+    messages.MESSAGES, messages.OUTBOX, messages.REPLIES, senders.SENDERS, contacts.SUPPRESSIONS, contacts.CONTACTS,
     webhooks.WEBHOOKS, webhooks.EVENTS, campaigns.USAGE, accounts.ACCOUNT, accounts.KEYS, health.SERVER,
 ]  # fmt: skip
 _ABOUT = """\
@@ -43,6 +43,7 @@ _COLLECTIONS: dict[str, tuple[type[Id] | None, str]] = {
     "imports": (id_kinds.ImportId, "not_found"),
     "message-templates": (id_kinds.TemplateId, "template_not_found"),
     "messages": (id_kinds.MessageId, "not_found"),
+    "outbox": (id_kinds.MessageId, "not_found"),
     "replays": (id_kinds.ReplayId, "not_found"),
     "replies": (id_kinds.ReplyId, "not_found"),
     "senders": (id_kinds.SenderId, "sender_not_found"),

@@ -5,6 +5,8 @@ from iglayers.messages.model import Message, MessageState
 from iglayers.replies.actions import NewReply
 from iglayers.replies.model import Reply
 from iglayers.sending.actions import Resolution
+from iglayers.sending.model_outbox import Card, CardStatus
+from iglayers.sending.outbox import Because, Failure
 from iglayers.web.openapi.operation import Query, Section, act, create, ids, one_of, pages, read
 
 MESSAGES = Section(
@@ -25,6 +27,54 @@ MESSAGES = Section(
             scope=Scope.SEND, body=Resolution, codes=("invalid_state",),
             example={"outcome": "sent", "reason": "Seen in the app, 4 May"},
             note="Audited. `requeue` has it sent again, needs the scope `admin`, and is refused if Instagram knows it.",
+        ),
+    ],
+)  # fmt: skip
+
+OUTBOX = Section(
+    "Outbox",
+    "Messages that a person sends by hand, a card each. Claiming a card is the point of no return: every limit holds "
+    "at that moment, and the text comes with it. What is said of it can be undone for a minute; a claim of which "
+    "nobody says anything for 15 minutes is `unknown`, and only its claimer is asked again.",
+    [
+        pages(
+            "/outbox", "list_cards", "List cards, the oldest first", Card, of="msg",
+            query=(
+                Query("senderId", ids("snd"), "Only cards of this account."),
+                Query("status", one_of(*CardStatus), "Only cards in this state."),
+            ),
+        ),
+        act(
+            "/outbox/{id}/claim", "claim_card", "Claim a card", Card, scope=Scope.SEND,
+            codes=("invalid_state", "conflict", "sender_not_available", "usage_limit_exceeded", "unavailable"),
+            note="Refused with `limitedBy` and `nextAt` while a limit holds. Where the person must not be written to "
+            "any more, the card comes back as `skipped` with its code.",
+        ),
+        act(
+            "/outbox/{id}/release", "release_card", "Give a claimed card back", Card, scope=Scope.SEND,
+            codes=("invalid_state", "conflict"), note="Nothing was sent: it counts against no limit any more.",
+        ),
+        act(
+            "/outbox/{id}/sent", "card_sent", "Say that it was sent", Card, scope=Scope.SEND,
+            codes=("invalid_state", "conflict"),
+        ),
+        act(
+            "/outbox/{id}/failed", "card_failed", "Say that it could not be sent", Card, scope=Scope.SEND,
+            body=Failure, codes=("invalid_state", "conflict"),
+            example={"code": "recipient_unavailable", "reason": "Takes no messages from strangers"},
+        ),
+        act(
+            "/outbox/{id}/skip", "skip_card", "Say that nobody shall write to this person", Card, scope=Scope.SEND,
+            body=Because, codes=("invalid_state", "conflict"), example={"reason": "A competitor"},
+        ),
+        act(
+            "/outbox/{id}/challenge", "card_challenged", "Say that Instagram asked the account for something", Card,
+            scope=Scope.SEND, body=Because, codes=("invalid_state", "conflict"),
+            example={"reason": "Asked for a code by e-mail"}, note="The account stops at once; nothing was sent.",
+        ),
+        act(
+            "/outbox/{id}/undo", "undo_card", "Take back what was said of a card", Card, scope=Scope.SEND,
+            codes=("invalid_state", "conflict"),
         ),
     ],
 )  # fmt: skip

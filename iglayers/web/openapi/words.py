@@ -28,6 +28,7 @@ WORDS: dict[str, Word] = {
     "actor": Word("Who did it: a key, a user, or the system.", "key CRM"),
     "address": Word("The address that answered.", "203.0.113.7"),
     "after": Word("The object afterwards, or of a change what differs.", {"name": "Acme Brand"}),
+    "answerBy": Word("Until when its claimer has to say what became of it; after that it is unknown.", _AT),
     "archivedAt": Word("When it was archived; null while it is in use.", None),
     "at": Word("When it happened."),
     "Bucket.at": Word("When this hour or day begins."),
@@ -54,6 +55,15 @@ WORDS: dict[str, Word] = {
     "category": Word("What the person is about.", "fitness"),
     "cause": Word("Why it was sent.", "automatic"),
     "characters": Word("The length in characters.", 56),
+    "chatUrl": Word(
+        "Opens the chat with the person in the app; a page of ours in a test workspace.", "https://ig.me/m/creatorname"
+    ),
+    "claimedAt": Word("When it was claimed, the point of no return; null before.", _AT),
+    "claimedBy": Word("Who claimed it.", "user ana@example.com"),
+    "restReason": Word("Why it rests.", None),
+    "restsUntil": Word("Until when nothing leaves through it, because Instagram asked to wait, or is about to.", None),
+    "said": Word("What its claimer said became of it, as long as that can be undone.", None),
+    "undoUntil": Word("Until when that can be undone.", None),
     "clientId": Word("The client."),
     "ApiKey.clientId": Word("The one client that the key sees; null for all.", None),
     "CreatedKey.clientId": Word("The one client that the key sees; null for all.", None),

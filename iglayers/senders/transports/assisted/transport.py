@@ -19,6 +19,7 @@ from iglayers.senders.model import (
 
 class AssistedTransport:
     name: str = "assisted"
+    by_hand: bool = True
 
     def permitted(
         self, recipient: Recipient, conversation: Conversation | None, now: datetime

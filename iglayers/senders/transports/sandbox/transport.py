@@ -36,6 +36,7 @@ TICK = 500
 
 class SandboxTransport:
     name: str = "sandbox"
+    by_hand: bool = False
 
     def __init__(self, db: Database, *, slow_s: float = 5.0) -> None:
         self._db: Database = db

@@ -1,0 +1,64 @@
+"""Fields of a form as a browser sends them, what was wrong with them, and structs made of them."""
+
+from typing import Any, Self, TypeVar
+from urllib.parse import parse_qsl
+
+from iglayers.core import body
+from iglayers.core.errors import Error, Invalid
+
+T = TypeVar("T")
+
+MOST_FIELDS = 500
+
+
+class Form:
+    """The fields that were sent, or that a page begins with, and the error that came back for one of them."""
+
+    def __init__(self, fields: dict[str, str] | None = None) -> None:
+        self._fields: dict[str, str] = fields or {}
+        self.error: Error | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        try:
+            pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        except ValueError:
+            raise Invalid("The form cannot be read.", param="body") from None
+        return cls({name: text.replace("\r\n", "\n") for name, text in pairs})
+
+    @classmethod
+    def of(cls, **fields: object) -> Self:
+        """What a form shows at first; None is an empty field."""
+        return cls({name: "" if item is None else str(item) for name, item in fields.items()})
+
+    def get(self, name: str) -> str:
+        return self._fields.get(name, "")
+
+    def text(self, name: str) -> str | None:
+        """A field's text; None when it is empty."""
+        return self.get(name).strip() or None
+
+    def whole(self, name: str) -> int | None:
+        """A whole number; None when the field is empty."""
+        text = self.get(name).strip().replace(",", "").replace("\u202f", "")
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise Invalid("A whole number goes here, or nothing.", param=name)
+        return int(text)
+
+    def read(self, kind: type[T], **fields: Any) -> T:  # noqa: ANN401 any JSON value
+        """A `kind` of these fields, refused as the API would."""
+        return body.convert(fields, kind)
+
+    def refused(self, error: Error) -> Self:
+        """The same form, to be shown again with what is wrong."""
+        self.error = error
+        return self
+
+    def error_at(self, name: str) -> str | None:
+        return self.error.message if self.error is not None and self.error.param == name else None
+
+    def general_error(self, *shown: str) -> Error | None:
+        """An error of no field that is shown."""
+        return self.error if self.error is not None and self.error.param not in shown else None

@@ -1,0 +1,1 @@
+"""A package, so that `make screenshots` can run a part of it."""

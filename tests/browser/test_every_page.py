@@ -1,0 +1,73 @@
+"""What holds on every page: accessible and within the window in both themes and widths, readable without a script."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+from iglayers.core.db import Database
+from tests.browser.chromium import NARROW, WIDE, assert_accessible, assert_fits
+from tests.browser.conftest import NewPage
+from tests.browser.paths import PAGES, PUBLIC_PAGES
+from tests.serving import Api
+from tests.web.world import World, populated
+
+LogIn = Callable[..., Awaitable[Page]]
+# As text it is shown; as anything else it would make a fault, or make the page wider than a phone.
+HOSTILE = "<script>fetch('https://evil.example')</script>\"'&" + "x" * 60 + "الاسم😀"
+
+
+@pytest.fixture
+async def world(api: Api, database: Database) -> World:
+    made = await populated(api, database)
+    for number in range(3):
+        await api.post("/clients", {"name": f"{number}{HOSTILE}", "externalId": f"{number}{HOSTILE}"})
+    return made
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_pages_are_accessible_and_fit(log_in: LogIn, world: World, viewport: Any, dark: bool) -> None:
+    page = await log_in(viewport=viewport, dark=dark)
+    for path in PAGES.values():
+        await page.goto(world.path(path))
+        await assert_accessible(page)
+        await assert_fits(page)
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_pages_of_nobody_are_accessible_and_fit(new_page: NewPage, viewport: Any, world: World) -> None:
+    page = await new_page(viewport=viewport)
+    for path in PUBLIC_PAGES.values():
+        await page.goto(path)
+        await assert_accessible(page)
+        await assert_fits(page)
+
+
+async def test_pages_can_be_read_without_a_script(log_in: LogIn, world: World) -> None:
+    page = await log_in(script=False)
+    for path in PAGES.values():
+        answer = await page.goto(world.path(path))
+        assert answer
+        assert answer.status == 200, path
+        assert await page.locator("h1").inner_text()
+
+
+async def test_a_cold_page_moves_less_than_150_kb(log_in: LogIn, world: World) -> None:
+    page = await log_in()
+    moved: list[int] = []
+
+    async def count(request: Any) -> None:
+        sizes = await request.sizes()
+        moved.append(sizes["responseBodySize"] + sizes["responseHeadersSize"])
+
+    page.on("requestfinished", count)
+    await page.goto("/", wait_until="networkidle")
+    assert len(moved) > 4
+    assert sum(moved) < 150_000
+
+
+async def test_hostile_text_is_text(owner: Page, world: World) -> None:
+    await owner.goto("/clients")
+    assert await owner.get_by_text("fetch('https://evil.example')").count() >= 3
