@@ -143,15 +143,19 @@ async def mark_processed(
     """, workspace_id, inbound_id, contact_id)  # fmt: skip
 
 
-async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+async def erase(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str]
+) -> None:
     """What came in from these people, and the threads with them; the providers' keys stay, so nothing is read twice."""
     await execute(conn, """
         UPDATE inbound SET fact = '{}', processed_at = coalesce(processed_at, clock_timestamp())
         WHERE workspace_id = $1 AND contact_id = ANY ($2)
     """, workspace_id, contact_ids)  # fmt: skip
-    await execute(
-        conn, "DELETE FROM conversations WHERE workspace_id = $1 AND contact_id = ANY ($2)", workspace_id, contact_ids
-    )
+    # A second thread of the account with somebody of this name is nobody's yet, and holds the name.
+    await execute(conn, """
+        DELETE FROM conversations
+        WHERE workspace_id = $1 AND (contact_id = ANY ($2) OR (contact_id IS NULL AND username = ANY ($3)))
+    """, workspace_id, contact_ids, usernames)  # fmt: skip
 
 
 async def drop_old(conn: Connection, *, limit: int) -> int:

@@ -52,6 +52,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 class InstagramTransport:
     name: str = "instagram"
+    by_hand: bool = False
 
     def __init__(self, services: Services, *, graph: Graph | None = None) -> None:
         self._services: Services = services
