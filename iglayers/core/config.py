@@ -77,6 +77,19 @@ class SettingsError(ValueError):
         super().__init__(f"{name}: {why}")
 
 
+def public_url(settings: Settings) -> str:
+    """Where people and other systems find the server."""
+    if settings.public_url is not None:
+        return settings.public_url.rstrip("/")
+    host = called(settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def called(host: str) -> str:
+    """The address under which a host that listens everywhere is called from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 it is compared, not listened on
+
+
 def _is_safe_base(url: str) -> bool:
     """Whether tokens may be sent there: they must not cross a network in the clear."""
     try:

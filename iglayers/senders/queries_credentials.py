@@ -15,12 +15,13 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     sender_id: SenderId
     workspace_id: WorkspaceId
+    username: str
     instagram_id: str | None
     secret: bytes
     expires_at: datetime | None
     refreshed_at: datetime
-    throttles: int = 0
-    throttled_at: datetime | None = None
+    throttles: int
+    throttled_at: datetime | None
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +34,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 async def of_sender(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> Credential | None:
     return await row(conn, Credential, """
-        SELECT c.sender_id, c.workspace_id, s.instagram_id, c.secret, c.expires_at, c.refreshed_at, c.throttles,
-               c.throttled_at
+        SELECT c.sender_id, c.workspace_id, s.username, s.instagram_id, c.secret, c.expires_at, c.refreshed_at,
+               c.throttles, c.throttled_at
         FROM sender_credentials c
         JOIN senders s ON s.workspace_id = c.workspace_id AND s.id = c.sender_id
         WHERE c.workspace_id = $1 AND c.sender_id = $2
@@ -44,7 +45,8 @@ async def of_sender(conn: Connection, workspace_id: WorkspaceId, sender_id: Send
 async def of_message(conn: Connection, message_id: UUID) -> Credential | None:
     """The access of the sender that a message went out from."""
     return await row(conn, Credential, """
-        SELECT c.sender_id, c.workspace_id, s.instagram_id, c.secret, c.expires_at, c.refreshed_at
+        SELECT c.sender_id, c.workspace_id, s.username, s.instagram_id, c.secret, c.expires_at, c.refreshed_at,
+               c.throttles, c.throttled_at
         FROM messages m
         JOIN sender_credentials c ON c.workspace_id = m.workspace_id AND c.sender_id = m.sender_id
         JOIN senders s ON s.workspace_id = c.workspace_id AND s.id = c.sender_id
@@ -103,7 +105,8 @@ async def take_due(
         SET tried_at = $3
         FROM due, senders s
         WHERE c.sender_id = due.sender_id AND s.id = due.sender_id
-        RETURNING c.sender_id, c.workspace_id, s.instagram_id, c.secret, c.expires_at, c.refreshed_at
+        RETURNING c.sender_id, c.workspace_id, s.username, s.instagram_id, c.secret, c.expires_at, c.refreshed_at,
+                  c.throttles, c.throttled_at
     """, older_than, not_tried_since, now, entered_before)  # fmt: skip
 
 
@@ -125,15 +128,28 @@ async def count_throttle(conn: Connection, credential: Credential, *, count: int
     """, credential.workspace_id, credential.sender_id, count, now)  # fmt: skip
 
 
-async def of_account(conn: Connection, provider_ids: list[str]) -> list[Credential]:
+async def of_account(conn: Connection, provider_id: str) -> list[Credential]:
     """The access to one Instagram account in every workspace, by either of its ids."""
     return await rows(conn, Credential, """
-        SELECT c.sender_id, c.workspace_id, s.instagram_id, c.secret, c.expires_at, c.refreshed_at
+        SELECT c.sender_id, c.workspace_id, s.username, s.instagram_id, c.secret, c.expires_at, c.refreshed_at,
+               c.throttles, c.throttled_at
         FROM sender_credentials c
         JOIN senders s ON s.id = c.sender_id
-        WHERE c.app_scoped_id = ANY ($1) OR s.instagram_id = ANY ($1)
+        WHERE c.app_scoped_id = $1 OR s.instagram_id = $1
         ORDER BY c.sender_id
-    """, provider_ids)  # fmt: skip
+    """, provider_id)  # fmt: skip
+
+
+async def connected(conn: Connection) -> list[Credential]:
+    """Every access of the installation, for its doctor."""
+    return await rows(conn, Credential, """
+        SELECT c.sender_id, c.workspace_id, s.username, s.instagram_id, c.secret, c.expires_at, c.refreshed_at,
+               c.throttles, c.throttled_at
+        FROM sender_credentials c
+        JOIN senders s ON s.id = c.sender_id
+        WHERE s.archived_at IS NULL
+        ORDER BY c.sender_id
+    """)  # fmt: skip
 
 
 async def forget(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> None:
@@ -168,13 +184,6 @@ async def sender_of_account(conn: Connection, workspace_id: WorkspaceId, instagr
 async def account_of_sender(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId) -> str | None:
     return await value(
         conn, "SELECT instagram_id FROM senders WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id
-    )
-
-
-async def rename(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, username: str) -> None:
-    """The account has a new name at Instagram."""
-    await execute(
-        conn, "UPDATE senders SET username = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id, username
     )
 
 

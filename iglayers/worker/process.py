@@ -22,6 +22,7 @@ from iglayers.senders import queries_inbound, queries_reconciliations
 from iglayers.senders.transports import build
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
+from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
 from iglayers.sending import breaker, outbox, queries_rest, send, sweep
 
@@ -37,6 +38,7 @@ GRACE_S = 8.0
 class Worker:
     def __init__(self, services: Services) -> None:
         self._services: Services = services
+        self._graph: Graph = Graph(services.settings)
         self._engine: send.Engine = send.Engine(services.db, services.settings, build(services))
         self._looking: asyncio.Semaphore = asyncio.Semaphore(PICKERS)
         self._stopping: asyncio.Event = asyncio.Event()
@@ -50,7 +52,6 @@ class Worker:
         """Work until stopped."""
         db = self._services.db
         await self._mark.check(db)
-        graph = Graph(self._services.settings)
         async with db.connection() as conn:
             await queries_reconciliations.hasten(conn)
         loops = [
@@ -61,11 +62,12 @@ class Worker:
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
-            asyncio.create_task(self._every(1.0, lambda: ask_names(self._services, graph))),
-            asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, graph))),
+            asyncio.create_task(self._every(1.0, lambda: ask_names(self._services, self._graph))),
+            asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, self._graph))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
+            asyncio.create_task(self._every(60.0, lambda: refresh_all(self._services, self._graph))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]

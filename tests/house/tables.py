@@ -71,8 +71,6 @@ CROSS_TENANT: dict[str, str] = {
     "events.queries_engine.has_failed_since": "by id, from the engine: an endpoint that its worker holds",
     "events.queries_engine.cancel_orphans": "housekeeping: what was queued for endpoints that are gone",
     "reports.queries_audit.counted": "the installation's audit for duplicates, over all workspaces",
-    "senders.queries_inbound.holders": "a delivery of Instagram, which names accounts: a workspace becomes known by them",
-    "senders.queries_inbound.drop_old": "retention: facts that are older than their workspace keeps data",
     "senders.queries_reconciliations.hasten": "workers serve all workspaces: after downtime",
     "sending.queries_outbox.answered": "workers settle what was said of cards in all workspaces",
     "sending.queries_rest.next_due": "workers serve all workspaces: the moment of the next campaign",
@@ -83,8 +81,6 @@ CROSS_TENANT: dict[str, str] = {
     "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",
     "targets.queries_imports.drop_unfinished": "housekeeping: files that never came in whole",
     "targets.queries_imports.drop_old_rejects": "retention: rejects that are past their time",
-    "senders.queries_credentials.of_message": "a provider's look-up: by the order's reference",
-    "senders.queries_credentials.of_account": "Meta's callbacks name an account, not a workspace",
     "senders.transports.sandbox.queries.logged": "a provider's look-up: by its own id, or by the order's reference",
 }
 

@@ -45,7 +45,7 @@ def test_it_calls_itself_automatic(text: str) -> None:
         ("I'll get back to you tomorrow", 20, False),
     ],
 )
-def test_the_time_it_took(text: str, seconds: float, is_automatic: bool) -> None:  # noqa: FBT001 a row of the table
+def test_the_time_it_took(text: str, seconds: float, is_automatic: bool) -> None:
     assert (why_automatic(text, Arrival(after=timedelta(seconds=seconds))) is not None) is is_automatic
 
 

@@ -1,4 +1,4 @@
-"""What comes in from an Instagram that is a process of its own: signed webhooks, names, and threads that are compared."""
+"""What comes in from an Instagram that is a process of its own: signed webhooks, names, threads that are compared."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

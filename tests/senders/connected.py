@@ -1,4 +1,4 @@
-"""A sender of the live workspace that is connected to an Instagram account, and deliveries signed as Meta signs them."""
+"""A sender that is connected to an Instagram account, and deliveries signed as Meta signs them."""
 
 import hmac
 import json
@@ -33,7 +33,7 @@ def configured(services: Services, **more: Any) -> Services:
     return msgspec.structs.replace(services, settings=settings)
 
 
-async def connect(  # noqa: PLR0913 an account with its access
+async def connect(
     database: Database, services: Services, caller: Caller, sender: Sender, *, instagram_id: str = ACCOUNT,
     token: str = "IGAAtoken",
 ) -> None:  # fmt: skip
