@@ -56,8 +56,11 @@ async def _connect(bench: Bench) -> SenderId:
 
 
 async def _sending(bench: Bench) -> None:
-    while await _count(bench, "messages") < 100:
+    for _ in range(600):
+        if await _count(bench, "messages") >= 100:
+            return
         await asyncio.sleep(0.1)
+    raise SystemExit("the campaigns do not send")
 
 
 async def _count(bench: Bench, table: str) -> int:
@@ -99,7 +102,7 @@ def _delivery(name: str, size: int, chance: random.Random) -> dict[str, Any]:
         {
             "sender": {"id": str(880_000_000_000_000 + chance.randrange(500))}, "recipient": {"id": ACCOUNT},
             "timestamp": now_ms - chance.randrange(60_000),
-            "message": {"mid": f"aWdfZAG1faXRlbTox{name}-{place}" + "x" * 100, "text": f"Tell me more é ❤️ {place} " * 4},
+            "message": {"mid": f"aWdfZAG1{name}-{place}" + "x" * 100, "text": f"Tell me more é ❤️ {place} " * 4},
         }
         for place in range(size)
     ]  # fmt: skip
