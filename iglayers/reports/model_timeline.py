@@ -8,6 +8,7 @@ import msgspec
 from iglayers.core.clock import Moment
 from iglayers.core.ids import MessageId, ReplyId
 from iglayers.replies.labels import Label
+from iglayers.reports.model_eligibility import WayNow
 from iglayers.targets.model import Target
 
 
@@ -43,6 +44,7 @@ class TargetStory(Target, frozen=True, kw_only=True):
 
     explanation: Explanation
     timeline: list[Entry]
+    routes: list[WayNow] = msgspec.field(default_factory=list[WayNow])
 
 
 class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
