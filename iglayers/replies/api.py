@@ -5,11 +5,10 @@ from litestar import Response, get, patch, post
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.contacts import queries as contacts
 from iglayers.contacts.usernames import canonical
-from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, ReplyId, SenderId, TargetId
 from iglayers.core.paging import page
 from iglayers.replies import actions, queries
-from iglayers.replies.labels import Label
+from iglayers.replies.labels import named
 from iglayers.replies.model import Filters, ReplyNotFound
 
 
@@ -28,18 +27,10 @@ async def list_replies(request: ApiRequest) -> Response[bytes]:
         filters = Filters(
             only=caller.client_id, campaign_id=request.cursor(CampaignId, "campaignId"),
             target_id=request.cursor(TargetId, "targetId"), sender_id=request.cursor(SenderId, "senderId"),
-            contact_id=contact.id if contact else None, label=label_of(request.query_params.get("label")),
+            contact_id=contact.id if contact else None, label=named(request.query_params.get("label")),
         )  # fmt: skip
         found = await queries.page(conn, caller.workspace_id, filters, before=before, limit=limit + 1)
     return answer(page(found, limit))
-
-
-def label_of(text: str | None) -> Label | None:
-    """The `?label=` of a list."""
-    try:
-        return None if text is None else Label(text)
-    except ValueError:
-        raise Invalid(f"label must be one of {', '.join(Label)}.", param="label") from None
 
 
 @get("/replies/{id:str}")

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from iglayers.core.errors import Invalid
 from iglayers.replies.automatic import Arrival, holds, phrases_of, why_automatic
 from iglayers.replies.optout import bare, normal
 
@@ -19,6 +20,14 @@ class Label(StrEnum):
     QUESTION = "question"
     AUTOMATIC = "automatic"  # a machine of the person's: out of office and the like
     OTHER = "other"
+
+
+def named(text: str | None) -> Label | None:
+    """The `?label=` of a list."""
+    try:
+        return None if text is None else Label(text)
+    except ValueError:
+        raise Invalid(f"label must be one of {', '.join(Label)}.", param="label") from None
 
 
 class Labelled(msgspec.Struct, frozen=True):

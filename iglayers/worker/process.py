@@ -24,7 +24,7 @@ from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
 from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import breaker, outbox, queries_rest, send, sweep
+from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -56,6 +56,7 @@ class Worker:
             await queries_reconciliations.hasten(conn)
         loops = [
             asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
+            asyncio.create_task(self._every(1.0, lambda: answers_settle.end_leases(db))),
             asyncio.create_task(self._every(1.0, lambda: outbox.settle_answers(db))),
             asyncio.create_task(self._every(5.0, lambda: outbox.take_cards_back(db))),
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),

@@ -76,6 +76,7 @@ CROSS_TENANT: dict[str, str] = {
     "sending.queries_rest.next_due": "workers serve all workspaces: the moment of the next campaign",
     "sending.queries.lock_campaign_for_settling": "by the id in the message's row, from the engine",
     "sending.queries_upkeep.ended_leases": "workers end the leases of all workspaces",
+    "sending.queries_answers.ended_leases": "the same, of answers",
     "sending.queries_upkeep.newest_begun": "the installation's newest message, against restored databases",
     "sending.queries_upkeep.knows": "the same: whether that message is still here",
     "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",

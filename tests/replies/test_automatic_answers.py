@@ -74,6 +74,8 @@ async def test_the_follow_up_is_really_sent_unless_a_person_answers(world: World
     await world.sender()
     await world.campaign(["jane.doe.away", "mario.rossi.away"], follow_up_hours=[24])
     await world.send()
+    await world.later(minutes=1)
+    await world.send()
     for username, text in (("jane.doe.away", "Automatic reply: away"), ("mario.rossi.away", "Hello there")):
         await world.say(username, text)
     await world.later(hours=25)
