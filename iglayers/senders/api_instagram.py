@@ -96,7 +96,7 @@ def _page(title: str, *lines: str, status: int = 200) -> Response[str]:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style><h1>{escape(title)}</h1>{text}</html>"
     )
-    return Response(html, status_code=status, media_type="text/html; charset=utf-8", headers=_HEADERS)
+    return Response(html, status_code=status, media_type="text/html", headers=_HEADERS)
 
 
 ROUTES = [connect_sender]

@@ -24,8 +24,8 @@ VECTOR = (
 )
 
 
-def settings(**secrets: str) -> Settings:
-    return Settings(data_dir=Path(), **{f"instagram_{name}": secret for name, secret in secrets.items()})
+def settings(*, app_secret: str | None = None, meta_app_secret: str | None = None) -> Settings:
+    return Settings(data_dir=Path(), instagram_app_secret=app_secret, instagram_meta_app_secret=meta_app_secret)
 
 
 def test_the_vector_of_the_documentation() -> None:

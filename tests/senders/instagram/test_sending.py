@@ -213,7 +213,7 @@ async def test_a_hundred_at_once_are_a_hundred(
         transport.deliver(to_igsid(caller, sender, person, igsid, deadline_s=20.0))
         for person, igsid in zip(people, igsids, strict=True)
     ))  # fmt: skip
-    sent = [outcome.provider_message_id for outcome in outcomes if isinstance(outcome, Sent)]
+    sent = [str(outcome.provider_message_id) for outcome in outcomes if isinstance(outcome, Sent)]
     assert sorted(sent) == sorted(each["mid"] for each in await double.sent())
     assert len(sent) == len(people)
 

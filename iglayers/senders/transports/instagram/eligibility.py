@@ -19,7 +19,7 @@ HUMAN_AGENT_OPEN = timedelta(days=7)
 MARGIN = timedelta(minutes=5)
 
 _PARTNERSHIP = (
-    "Partnership messages of the Creator Marketplace are not possible yet: Meta has not published how they are sent."
+    "Partnership messages of the Creator Marketplace are not possible yet: Meta has not published how they are sent"
 )
 _NEVER_WROTE = (
     "The person has neither written to this account nor commented on its posts, and Instagram lets nobody write first. "
@@ -51,8 +51,8 @@ def permitted_answer(
         return way
     if not human_agent:
         return NotPermitted(
-            f"{way.rule} With the feature Human Agent a person could answer until {_shown(until)}; once Meta has "
-            "approved it for the app, set IGLAYERS_INSTAGRAM_HUMAN_AGENT."
+            f"{way.rule}. With the feature Human Agent a person could answer until {_shown(until)}; once Meta has "
+            "approved it for the app, set IGLAYERS_INSTAGRAM_HUMAN_AGENT"
         )
     return Permitted(
         route=HUMAN_AGENT, rule="a person may answer for 7 days after the last message", until=until,
@@ -90,14 +90,14 @@ def _closed(conversation: Conversation, now: datetime) -> str:
     """Why nothing is open, by what closed last."""
     window = conversation.window_ends_at
     if window is not None and conversation.igsid is None and now < window - MARGIN:
-        return "The person has written, but their id for this account is not known yet."
+        return "The person has written, but their id for this account is not known yet"
     if window is not None:
         return (
             f"Instagram permits messages for 24 hours after the person's last one, which ended at {_shown(window)}. "
-            "The person must write again."
+            "The person must write again"
         )
     if conversation.comments:
-        return "Instagram permits one answer to a comment within 7 days, and the person's last comment is older."
+        return "Instagram permits one answer to a comment within 7 days, and the person's last comment is older"
     return _NEVER_WROTE
 
 
