@@ -6,7 +6,7 @@ rules, in this order, each with the sentence that is shown:
 1. it calls itself automatic, in one of many languages, and does not end as a question;
 2. it came within 30 seconds and says what such answers say ("we will get back to you");
 3. it came within 5 seconds and is longer than anybody reads and types in that time;
-4. the person answered another message with the very same words before.
+4. it came within a minute, in the very same words in which the person answered another message before.
 
 Instagram itself marks nothing: a business account's instant replies and away messages look like any message.
 """
@@ -19,6 +19,7 @@ from iglayers.replies.optout import bare, normal
 
 INSTANTLY = timedelta(seconds=5)
 SOON = timedelta(seconds=30)
+A_MINUTE = timedelta(minutes=1)
 # In this many letters or more, nobody reads a message and types an answer within INSTANTLY, or the same twice.
 LONG = 20
 
@@ -45,8 +46,9 @@ def why_automatic(text: str, arrival: Arrival) -> str | None:
         return f"It came {_seconds(after)} after the message and says “{phrase}”."
     if after is not None and after <= INSTANTLY and len(said) >= LONG:
         return f"It came {_seconds(after)} after the message, faster than anybody types it."
-    if arrival.said_before and len(said) >= LONG:
-        return "The same words came in answer to another message before."
+    # Later than that, people say the same thing twice too.
+    if arrival.said_before and after is not None and after <= A_MINUTE and len(said) >= LONG:
+        return f"It came {_seconds(after)} after the message, in the same words as an answer to another one before."
     return None
 
 

@@ -50,8 +50,12 @@ def test_the_time_it_took(text: str, seconds: float, is_automatic: bool) -> None
 
 
 def test_the_same_words_twice_are_a_machines() -> None:
-    assert why_automatic(LONG, Arrival(said_before=True)) is not None
-    assert why_automatic("Yes please!", Arrival(said_before=True)) is None
+    soon, later = timedelta(seconds=50), timedelta(minutes=2)
+    assert why_automatic(LONG, Arrival(after=soon, said_before=True)) is not None
+    assert why_automatic(LONG, Arrival(after=soon)) is None
+    assert why_automatic(LONG, Arrival(after=later, said_before=True)) is None
+    assert why_automatic(LONG, Arrival(said_before=True)) is None
+    assert why_automatic("Yes please!", Arrival(after=soon, said_before=True)) is None
 
 
 async def test_follow_ups_go_on_and_the_timeline_says_so(test_api: Api, ledger: Ledger) -> None:
