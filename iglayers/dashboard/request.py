@@ -29,6 +29,7 @@ VISIT_COOKIE = "iglayers_visit"
 FLASH_COOKIE = "iglayers_flash"
 UNDO_COOKIE = "iglayers_undo"
 THEME_COOKIE = "iglayers_theme"
+THEMES = ("system", "light", "dark")
 
 
 class Refused(Forbidden):
