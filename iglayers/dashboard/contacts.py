@@ -27,6 +27,8 @@ _SOURCES = {
     "merge": "by a merge",
 }  # fmt: skip
 
+_MESSAGES = {"sent": "Written to", "unknown": "Outcome unknown", "sending": "Being written to"}
+
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
     """One thing in a person's time: `state` as the macro knows it, `words` as somebody wrote them."""
@@ -115,7 +117,7 @@ def _all(person: Person, names: dict[ClientId, str]) -> Iterator[Happened]:
     for message in person.messages:
         yield Happened(
             at=message.begun_at, state=message.status,
-            what="Written to" if message.status == "sent" else f"Message {message.status.replace('_', ' ')}",
+            what=_MESSAGES.get(message.status, f"Message {message.status.replace('_', ' ')}"),
             account=message.sender_username, campaign=campaigns.get(message.campaign_id),
             campaign_id=message.campaign_id, words=message.text,
             note=message.reason,
@@ -155,9 +157,14 @@ def _sentence(person: Person, *, suppressed: bool) -> str:
     if person.erased_at is not None:
         return "What was known of this person was erased. The name stays suppressed."
     sent = sum(each.status == "sent" for each in person.messages)
-    told = [f"Written to {sent} {'time' if sent == 1 else 'times'}" if sent else "Not written to"]
-    told.append(f"answered {len(person.replies)}" if person.replies else "no answer")
+    unknown = sum(each.status == "unknown" for each in person.messages)
+    told = [f"Written to {_times(sent)}" if sent else "Perhaps written to" if unknown else "Not written to"]
+    told.append(f"answered {_times(len(person.replies))}" if person.replies else "no answer")
     return ", ".join(told) + (". Must not be written to." if suppressed else ".")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 ROUTES = [find_contact, show_contact, erase_contact]

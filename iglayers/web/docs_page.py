@@ -67,7 +67,8 @@ def _bar() -> Html:
     ]
     legend = element("legend", "Samples in")
     return element(
-        "header", element("a", "IG Layers", href="/", class_="brand"), element("a", "Dashboard", href="/", class_="back"),
+        "header", element("a", "IG Layers", href="/", class_="brand"),
+        element("a", "Dashboard", href="/", class_="back"),
         element("fieldset", legend, *choices), class_="bar",
     )  # fmt: skip
 
