@@ -104,11 +104,14 @@ async def switch(request: PageRequest) -> Response[bytes]:
     is_on = form.get("state") == EndpointState.ENABLED
     async with request.change() as conn:
         if is_on:
-            await actions.enable(conn, request.caller, endpoint_id)
+            missed = (await actions.enable(conn, request.caller, endpoint_id)).missed
         else:
+            missed = None
             wanted = EndpointChange(state=EndpointState.DISABLED)
             await actions.change(conn, request.caller, endpoint_id, wanted, settings=request.services.settings)
     told = "On. What waited goes out at once." if is_on else "Off. What happens from now on is not delivered."
+    if missed is not None and missed.events:
+        told += f" {missed.events:,} of while it was off do not: replay them."
     return request.go(f"/webhooks/{endpoint_id}", flash=told)
 
 
