@@ -58,6 +58,10 @@ class Form:
         """Everything of this name: the checkboxes that are ticked."""
         return [text for each, text in self._pairs if each == name]
 
+    def below(self, prefix: str) -> dict[str, str]:
+        """The fields whose names begin so."""
+        return {name: text for name, text in self._pairs if name.startswith(prefix)}
+
     def file(self, name: str) -> bytes:
         """What was chosen in a file's field; nothing when none was."""
         return self._files.get(name, b"")

@@ -35,7 +35,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A text as the sample person would get it; `error` instead where its braces make no variable."""
+    """A text as the sample person would get it.
+
+    `error` instead where its braces make no variable, with the `samples` that are kept until they do.
+    """
 
     text: str = ""
     bytes: int = 0
@@ -43,6 +46,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     variables: list[Wanted] = []
     missing: list[str] = []
     error: Invalid | None = None
+    samples: dict[str, str] = {}
 
 
 @get("/templates")
@@ -129,7 +133,7 @@ def shown_as(form: Form) -> Shown:
     try:
         parsed = render.parse(form.get("body").strip())
     except Invalid as error:
-        return Shown(error=error)
+        return Shown(error=error, samples=form.below(_SAMPLE))
     wanted: dict[str, Wanted] = {}
     for part in parsed.parts:
         if isinstance(part, render.Variable) and part.name not in wanted:
