@@ -8,7 +8,7 @@ import msgspec
 
 from iglayers.contacts.model import ContactRow, MergedMeanwhile, Suppression
 from iglayers.contacts.usernames import handle_hash
-from iglayers.core.db import Connection, execute, plain, rows, stream, value
+from iglayers.core.db import Connection, execute, plain, row, rows, stream, value
 from iglayers.core.ids import ClientId, ContactId, SuppressionId, WorkspaceId
 
 
@@ -85,6 +85,13 @@ async def by_username(
 ) -> ContactRow | None:
     """The person behind one canonical username; also an erased one, whose hash is kept."""
     return await by_hash(conn, workspace_id, handle_hash(pepper, username))
+
+
+async def by_id(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> ContactRow | None:
+    """One person, by the id of the contact that is left after merges."""
+    return await row(conn, ContactRow, """
+        SELECT id, handle_hash, username FROM contacts WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, contact_id)  # fmt: skip
 
 
 async def lock(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId]) -> None:
@@ -269,3 +276,32 @@ async def move_suppressions(conn: Connection, workspace_id: WorkspaceId, *, gone
         )
         SELECT count(*)::int FROM gone
     """, workspace_id, gone, kept)  # fmt: skip
+
+
+async def rename(conn: Connection, workspace_id: WorkspaceId, gone: ContactRow, *, into: ContactRow) -> None:
+    """One person under two handles, both locked: `into` takes the newer handle, of `gone`, which keeps the older one.
+
+    Both handles mean `into` from now on. What suppresses one suppresses the person.
+    """
+    await execute(conn, """
+        INSERT INTO suppressions (id, workspace_id, contact_id, client_id, reason, source, expires_at, created_at)
+        SELECT gen_random_uuid(), workspace_id, $3, client_id, reason, source, expires_at, created_at
+        FROM suppressions
+        WHERE workspace_id = $1 AND contact_id = $2
+        ON CONFLICT (workspace_id, contact_id, client_id) DO NOTHING
+    """, workspace_id, gone.id, into.id)  # fmt: skip
+    # The hashes change places, one row at a time: each is unique at every moment.
+    for contact_id, digest, username, target in (
+        (gone.id, b"merging" + gone.handle_hash, into.username, into.id),
+        (into.id, gone.handle_hash, gone.username, None),
+        (gone.id, into.handle_hash, into.username, into.id),
+    ):
+        await execute(conn, """
+            UPDATE contacts SET handle_hash = $3, username = $4, merged_into = $5 WHERE workspace_id = $1 AND id = $2
+        """, workspace_id, contact_id, digest, username, target)  # fmt: skip
+    # A merge leaves one step to follow, never two.
+    await execute(
+        conn,
+        "UPDATE contacts SET merged_into = $3 WHERE workspace_id = $1 AND merged_into = $2",
+        workspace_id, gone.id, into.id,
+    )  # fmt: skip

@@ -4,8 +4,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from iglayers.core.db import Connection, execute, row, rows, value
-from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, TargetId, WorkspaceId
+from iglayers.core.db import Connection, execute, plain, row, rows, value
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, SenderId, TargetId, WorkspaceId
 from iglayers.messages.model import ContactedTwice, Message, MessageState
 
 
@@ -52,15 +52,67 @@ async def add_evidence(
     message_id: MessageId,
     *,
     evidence: dict[str, Any],
-    provider_message_id: str,
+    provider_message_id: str | None,
 ) -> None:
-    """Something that shows what became of a message, also when it was settled before."""
+    """Something that shows what became of a message, also when it was settled before; each once.
+
+    `provider_message_id` where it is proof of it.
+    """
     await execute(conn, """
         UPDATE messages
         SET evidence = evidence || jsonb_build_array($3::jsonb),
             provider_message_id = coalesce(provider_message_id, $4)
-        WHERE workspace_id = $1 AND id = $2
+        WHERE workspace_id = $1 AND id = $2 AND NOT evidence @> jsonb_build_array($3::jsonb)
     """, workspace_id, message_id, evidence, provider_message_id)  # fmt: skip
+
+
+async def by_provider_id(
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, *, sender_id: SenderId,
+    provider_message_id: str,
+) -> MessageId | None:  # fmt: skip
+    """The message that the provider named so; along the person's few messages, so it needs no index of its own."""
+    found = await value(conn, """
+        SELECT id FROM messages
+        WHERE workspace_id = $1 AND contact_id = $2 AND sender_id = $3 AND provider_message_id = $4
+    """, workspace_id, contact_id, sender_id, provider_message_id)  # fmt: skip
+    return None if found is None else MessageId(found)
+
+
+async def is_leaving(
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, *, sender_id: SenderId
+) -> bool:
+    """Whether a message of this sender to this person is on its way."""
+    return await value(conn, """
+        SELECT EXISTS (
+            SELECT FROM messages
+            WHERE workspace_id = $1 AND contact_id = $2 AND sender_id = $3 AND state = 'sending')
+    """, workspace_id, contact_id, sender_id)  # fmt: skip
+
+
+async def doubtful(  # noqa: PLR0913 whose, through whom, what, when
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, *, sender_id: SenderId, text: str,
+    begun_from: datetime, begun_to: datetime,
+) -> list[MessageId]:  # fmt: skip
+    """Messages of this text to this person of which it is not proven what became of them."""
+    found = await conn.fetch("""
+        SELECT id FROM messages
+        WHERE workspace_id = $1 AND contact_id = $2 AND sender_id = $3 AND begun_at BETWEEN $5 AND $6
+          AND provider_message_id IS NULL AND btrim(body, E' \n') = btrim($4, E' \n')
+          AND (state = 'unknown' OR error_code = 'outcome_unknown' OR author IS NOT NULL)
+        ORDER BY id
+    """, *plain([workspace_id, contact_id, sender_id, text, begun_from, begun_to]))  # fmt: skip
+    return [MessageId(each["id"]) for each in found]
+
+
+async def merge_first_contacts(
+    conn: Connection, workspace_id: WorkspaceId, gone: ContactId, *, into: ContactId
+) -> None:
+    """Who had a first message under one handle has had it under the other."""
+    await execute(conn, """
+        INSERT INTO first_contacts (workspace_id, scope_id, contact_id, target_id)
+        SELECT workspace_id, scope_id, $3, target_id FROM first_contacts WHERE workspace_id = $1 AND contact_id = $2
+        ON CONFLICT (workspace_id, scope_id, contact_id) DO NOTHING
+    """, workspace_id, gone, into)  # fmt: skip
 
 
 async def doubt_not_sent(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId) -> bool:

@@ -23,7 +23,7 @@ from iglayers.messages.model import ContactedTwice
 from iglayers.replies import queries as replies
 from iglayers.reports import people
 from iglayers.reports.model_people import Merged, Person
-from iglayers.senders import queries_inbound
+from iglayers.senders import queries_conversations as conversations
 from iglayers.targets import queries_merge as targets
 
 
@@ -135,7 +135,7 @@ async def _move(
         "suppressions_moved": await contacts.move_suppressions(conn, workspace_id, **both),
     }
     await replies.move(conn, workspace_id, **both)
-    await queries_inbound.move(conn, workspace_id, **both)
+    await conversations.move(conn, workspace_id, gone.id, kept.id)
     return done
 
 

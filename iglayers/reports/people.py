@@ -74,11 +74,11 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     await contact_queries.erase(conn, workspace_id, ids, at=now)
     await message_queries.erase(conn, workspace_id, ids)
     await reply_queries.erase(conn, workspace_id, ids)
-    await queries_inbound.erase(conn, workspace_id, ids)
     await event_queries.erase(conn, workspace_id, ids)
     await queries_imports.erase_rejects(conn, workspace_id, ids)
     await account_queries.erase_audit(conn, workspace_id, ids)
     names = [each.username for each in handles if each.username is not None]
+    await queries_inbound.erase(conn, workspace_id, ids, names)
     await sandbox_queries.erase(conn, workspace_id, names)
     await queries_imports.erase_names(conn, workspace_id, names)
     await accounts.audit(conn, caller, "contact.erased", contact_id)

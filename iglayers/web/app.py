@@ -23,6 +23,7 @@ from iglayers.replies import api as replies
 from iglayers.replies import api_conversations as conversations
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
+from iglayers.senders import api_inbound as inbound
 from iglayers.senders import api_instagram as instagram
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
@@ -68,6 +69,7 @@ def create(services: Services) -> ASGIApp:
     litestar = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
+            *inbound.ROUTES,
             dashboard.ROUTER,
             *docs.ROUTES,
             *instagram.PAGES,
