@@ -85,8 +85,8 @@ class Api:
             sent["Content-Type"] = content_type
         if idempotency_key is not None:
             sent["Idempotency-Key"] = idempotency_key
-        # What stands outside the API (/healthz, /docs) is called by its whole path.
-        is_whole = path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/docs"))
+        # What stands outside the API (/healthz, /docs, /) is called by its whole path.
+        is_whole = path == "/" or path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/docs", "/static/"))
         url = self.base + (path if is_whole else f"/api/v1{path}")
         params = {name: str(item) for name, item in (query or {}).items() if item is not None}
         body = io.BytesIO(data) if data is not None else None  # aiohttp warns of long bytes

@@ -27,6 +27,7 @@ from iglayers.core.ids import ClientId, ContactId, WorkspaceId, uuid7, uuid7_blo
 from iglayers.core.wire import decode_special
 
 MOST_AT_ONCE = 10_000
+MAX_LIST_BYTES = 10 << 20
 MOST_REJECTS_SHOWN = 1_000
 _COLUMNS = {"instagramUsername", "reason", "expiresAt"}
 

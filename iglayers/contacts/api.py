@@ -1,8 +1,6 @@
 """Routes of suppressions."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
 
 from litestar import Response, delete, get, post
 from litestar.response import Stream
@@ -10,18 +8,15 @@ from litestar.response import Stream
 from iglayers.accounts.request import ApiRequest, answer, refusal
 from iglayers.clients.model import ClientNotFound
 from iglayers.contacts import actions, queries
-from iglayers.contacts.actions import Suppressed
+from iglayers.contacts.actions import MAX_LIST_BYTES, Suppressed
+from iglayers.contacts.export import FILE_NAME, Whose, as_csv
 from iglayers.contacts.model import ContactRow, Suppression
 from iglayers.contacts.usernames import canonical
 from iglayers.core import body as json_body
-from iglayers.core.clock import Moment
-from iglayers.core.csv_text import MEDIA_TYPE, read_rows, write_rows
+from iglayers.core.csv_text import MEDIA_TYPE, read_rows
 from iglayers.core.errors import Invalid, UnsupportedMediaType
 from iglayers.core.ids import ClientId, SuppressionId
 from iglayers.core.paging import page
-
-MAX_LIST_BYTES = 10 << 20
-_CSV_HEADER = ("instagramUsername", "clientId", "reason", "source", "expiresAt", "createdAt")
 
 
 @post("/suppressions")
@@ -155,31 +150,11 @@ def _unless_all_refused(done: Suppressed, shown: dict[str, object]) -> dict[str,
 
 
 def _csv(request: ApiRequest, client_id: ClientId | None, contact: ContactRow | None, *, nobody: bool) -> Stream:
-    """The list as a file, a thousand rows at a time; a failure breaks the connection."""
-    caller, services = request.caller, request.services
-
-    async def parts() -> AsyncGenerator[bytes, None]:
-        rows: list[tuple[Any, ...]] = [_CSV_HEADER]
-        if not nobody:
-            async with services.db.transaction() as conn:
-                async for each in queries.every(
-                    conn, caller.workspace_id, client_id=client_id, contact_id=contact.id if contact else None,
-                    now=caller.now,
-                ):  # fmt: skip
-                    rows.append(_cells(each))
-                    if len(rows) == 1_000:
-                        yield write_rows(rows)
-                        rows = []
-        yield write_rows(rows)
-
+    whose = Whose(client_id=client_id, contact_id=contact.id if contact else None, nobody=nobody)
     return Stream(
-        parts(), media_type=MEDIA_TYPE, headers={"Content-Disposition": 'attachment; filename="suppressions.csv"'}
-    )
-
-
-def _cells(each: Suppression) -> tuple[object, ...]:
-    moments = [moment and Moment.of(moment).rfc3339() for moment in (each.expires_at, each.created_at)]
-    return (each.username, each.client_id, each.reason, each.source, *moments)
+        as_csv(request.services.db, request.caller, whose), media_type=MEDIA_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{FILE_NAME}"'},
+    )  # fmt: skip
 
 
 ROUTES = [create_suppressions, import_suppressions, list_suppressions, lift_suppression]

@@ -10,9 +10,8 @@ from iglayers.core.errors import Invalid, NotFound
 from iglayers.core.ids import WorkspaceId
 from iglayers.dashboard.forms import Form
 from iglayers.dashboard.pages import page
-from iglayers.dashboard.request import SESSION_COOKIE, THEME_COOKIE, PageRequest
+from iglayers.dashboard.request import SESSION_COOKIE, THEME_COOKIE, THEMES, PageRequest
 
-_THEMES = ("system", "light", "dark")
 _YEAR_S = 31_536_000
 
 
@@ -58,7 +57,7 @@ async def switch_workspace(request: PageRequest) -> Response[bytes]:
 @post("/theme", public=True)
 async def choose_theme(request: PageRequest) -> Response[bytes]:
     form = await request.read_form()
-    theme = form.get("theme") if form.get("theme") in _THEMES else _THEMES[0]
+    theme = form.get("theme") if form.get("theme") in THEMES else THEMES[0]
     answer = request.go(request.back())
     answer.cookies.append(request.cookie(THEME_COOKIE, theme, max_age=_YEAR_S))
     return answer

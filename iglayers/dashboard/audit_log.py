@@ -1,9 +1,10 @@
-"""The audit log: who did what to which object, newest first."""
+"""The audit log: who did what to which object, newest first; narrowed by each of them."""
 
 from litestar import Response, get
 
 from iglayers.accounts import queries
 from iglayers.accounts.model import AuditFilters, Scope
+from iglayers.core.fields import optional_line
 from iglayers.core.ids import AuditId
 from iglayers.core.paging import page as paged
 from iglayers.dashboard.pages import page
@@ -13,13 +14,13 @@ from iglayers.dashboard.request import PageRequest
 @get("/audit-log")
 async def show_audit_log(request: PageRequest) -> Response[bytes]:
     request.caller.needs(Scope.ADMIN)
-    request.only_query("cursor", "limit")
+    request.only_query("action", "objectId", "actor", "cursor", "limit")
     limit, before = request.limit(), request.cursor(AuditId)
+    asked = {name: optional_line(request.query_params.get(name), name) for name in ("action", "objectId", "actor")}
+    filters = AuditFilters(action=asked["action"], object_id=asked["objectId"], actor=asked["actor"])
     async with request.connection() as conn:
-        found = await queries.audit_log(
-            conn, request.caller.workspace_id, AuditFilters(), before=before, limit=limit + 1
-        )
-    return page(request, "audit_log/show.html", title="Audit log", found=paged(found, limit))
+        found = await queries.audit_log(conn, request.caller.workspace_id, filters, before=before, limit=limit + 1)
+    return page(request, "audit_log/show.html", title="Audit log", found=paged(found, limit), asked=asked)
 
 
 ROUTES = [show_audit_log]

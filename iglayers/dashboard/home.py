@@ -77,10 +77,10 @@ def _notices(waiting: Waiting, month: Usage) -> list[Notice]:
             "Appeal in the Instagram app, or take the sender out of its campaigns.")),
         (waiting.disabled_webhooks, Notice(
             "failed", _many(waiting.disabled_webhooks, "webhook is", "webhooks are") + " switched off",
-            "Mend the endpoint, switch it on, and replay what it missed.")),
+            "Mend the endpoint, switch it on, and replay what it missed.", "/webhooks")),
         (waiting.failing_webhooks, Notice(
             "waiting", _many(waiting.failing_webhooks, "webhook is", "webhooks are") + " failing",
-            "Events wait and are delivered once the endpoint answers.")),
+            "Events wait and are delivered once the endpoint answers.", "/webhooks")),
         (waiting.in_outbox, Notice(
             "waiting", _many(waiting.in_outbox, "message waits", "messages wait") + " in the outbox",
             "A person sends these by hand.")),

@@ -15,7 +15,8 @@ from iglayers.accounts.model import Scope
 from iglayers.core.clock import Moment
 from iglayers.core.ids import Id
 from iglayers.dashboard import files
-from iglayers.dashboard.request import FLASH_COOKIE, VISIT_COOKIE, PageRequest, Visitor
+from iglayers.dashboard.queries import ClientName
+from iglayers.dashboard.request import FLASH_COOKIE, UNDO_COOKIE, VISIT_COOKIE, PageRequest, Visitor
 
 HTML = "text/html; charset=utf-8"
 # No inline script or style, nothing from elsewhere.
@@ -48,13 +49,26 @@ class Entry(msgspec.Struct, frozen=True):
 # Contacts, Templates, Clients, Suppressions; Senders, Webhooks, API keys, Usage, Audit log, People.
 NAVIGATION: tuple[tuple[Entry, ...], ...] = (
     (Entry("Home", "/", "house", bar=True),),
-    (Entry("Clients", "/clients", "store", bar=True),),
     (
+        Entry("Contacts", "/contacts", "contact-round"),
+        Entry("Templates", "/templates", "file-text"),
+        Entry("Clients", "/clients", "store", bar=True),
+        Entry("Suppressions", "/suppressions", "ban"),
+    ),
+    (
+        Entry("Webhooks", "/webhooks", "webhook", Scope.ADMIN),
+        Entry("API keys", "/api-keys", "key-round", Scope.ADMIN),
         Entry("Usage", "/usage", "chart-column", bar=True),
         Entry("Audit log", "/audit-log", "scroll-text", Scope.ADMIN),
         Entry("People", "/people", "users", Scope.ADMIN),
+        Entry("Settings", "/settings", "settings", Scope.ADMIN),
+        Entry("API reference", "/docs", "book-open"),
     ),
 )
+
+
+# By the prefix of their ids.
+_PAGES_BY_ID = {"cl": "/clients", "tpl": "/templates", "whe": "/webhooks", "dlv": "/deliveries"}
 
 
 class Crumb(msgspec.Struct, frozen=True):
@@ -89,6 +103,8 @@ def _cookies(request: PageRequest) -> Sequence[Cookie]:
     made: list[Cookie] = []
     if request.flash is not None:
         made.append(request.cookie(FLASH_COOKIE, "", max_age=0))
+    if UNDO_COOKIE in request.cookies:
+        made.append(request.cookie(UNDO_COOKIE, "", max_age=0))
     visitor = _visitor(request)
     if visitor.session is None and visitor.seed and request.cookies.get(VISIT_COOKIE) != visitor.seed:
         made.append(request.cookie(VISIT_COOKIE, visitor.seed, max_age=86_400))
@@ -110,7 +126,7 @@ def environment() -> Environment:
         asset=files.address, navigation=NAVIGATION, Scope=Scope, may=_may, is_current=_is_current
     )
     cast("dict[str, object]", made.filters).update(
-        number=number, utc=utc, iso=iso, percent=percent, plural=plural, short=short
+        number=number, utc=utc, iso=iso, percent=percent, plural=plural, short=short, page_of=page_of, choices=choices
     )
     return made
 
@@ -151,3 +167,14 @@ def iso(moment: datetime) -> str:
 def short(item: Id | str) -> str:
     """The end of an id, which tells two apart; the whole one stands in the title."""
     return f"…{str(item)[-8:]}"
+
+
+def choices(clients: Sequence[ClientName], of_nobody: str) -> list[tuple[str, str]]:
+    """Clients in use as the options of a select, below one of nobody in particular."""
+    return [("", of_nobody), *((str(each.id), each.name) for each in clients if not each.is_archived)]
+
+
+def page_of(item: Id | str) -> str | None:
+    """Where the object with this id is shown; None where it has no page of its own."""
+    prefix, _, _ = str(item).partition("_")
+    return f"{_PAGES_BY_ID[prefix]}/{item}" if prefix in _PAGES_BY_ID else None

@@ -1,11 +1,12 @@
-"""What only the dashboard asks: what waits for a person, and a workspace's days in numbers. It writes nothing."""
+"""What only the dashboard asks: what waits for a person, a workspace's days in numbers, names. It writes nothing."""
 
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
 from iglayers.core.db import Connection, row, rows
-from iglayers.core.ids import WorkspaceId
+from iglayers.core.ids import CampaignId, ClientId, ContactId, TemplateId, WorkspaceId
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +84,72 @@ async def days(conn: Connection, workspace_id: WorkspaceId, *, since: datetime, 
         GROUP BY day
         ORDER BY day
     """, workspace_id, since, zone)  # fmt: skip
+
+
+class ClientName(msgspec.Struct, frozen=True, kw_only=True):
+    id: ClientId
+    name: str
+    is_archived: bool
+
+
+async def client_names(conn: Connection, workspace_id: WorkspaceId) -> list[ClientName]:
+    """Clients to choose from and to name, those in use first, newest first."""
+    return await rows(conn, ClientName, """
+        SELECT id, name, archived_at IS NOT NULL AS is_archived
+        FROM clients
+        WHERE workspace_id = $1
+        ORDER BY archived_at IS NOT NULL, id DESC
+        LIMIT 5000
+    """, workspace_id)  # fmt: skip
+
+
+class Using(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign that uses a template; `is_older` when it froze another text than the template has now."""
+
+    id: CampaignId
+    name: str
+    state: str
+    is_older: bool
+
+
+async def using_template(
+    conn: Connection, workspace_id: WorkspaceId, template_id: TemplateId, *, body: str, limit: int
+) -> list[Using]:
+    """Campaigns with a step that uses this template, newest first."""
+    return await rows(conn, Using, """
+        SELECT c.id, c.name, c.state, coalesce(bool_or(s.body <> $3), false) AS is_older
+        FROM campaign_steps s
+        JOIN campaigns c ON c.workspace_id = $1 AND c.id = s.campaign_id
+        WHERE s.workspace_id = $1 AND s.template_id = $2 AND c.archived_at IS NULL
+        GROUP BY c.id
+        ORDER BY c.id DESC
+        LIMIT $4
+    """, workspace_id, template_id, body, limit)  # fmt: skip
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What an upload told of a person, and which."""
+
+    campaign_name: str
+    uploaded_at: datetime
+    profile_url: str | None
+    full_name: str | None
+    first_name: str | None
+    category: str | None
+    follower_count: int | None
+    variables: dict[str, Any] | None
+
+
+async def known_of(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], *, limit: int
+) -> list[Known]:
+    """What was uploaded of one person under all handles, newest first."""
+    return await rows(conn, Known, """
+        SELECT c.name AS campaign_name, t.created_at AS uploaded_at, t.profile_url, t.full_name, t.first_name,
+               t.category, t.follower_count, t.variables
+        FROM targets t
+        JOIN campaigns c ON c.workspace_id = $1 AND c.id = t.campaign_id
+        WHERE t.workspace_id = $1 AND t.contact_id = ANY ($2)
+        ORDER BY t.id DESC
+        LIMIT $3
+    """, workspace_id, contact_ids, limit)  # fmt: skip

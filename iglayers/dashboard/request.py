@@ -16,7 +16,7 @@ from litestar.datastructures import Cookie
 
 from iglayers.accounts.model import Scope
 from iglayers.accounts.model_people import Membership, Role, Session
-from iglayers.accounts.request import ApiRequest
+from iglayers.accounts.request import MAX_JSON_BYTES, ApiRequest
 from iglayers.core.crypto import token_hash
 from iglayers.core.db import Connection
 from iglayers.core.errors import Forbidden
@@ -27,11 +27,20 @@ SESSION_COOKIE = "iglayers_session"
 # Of people who are not logged in: what the forms' tokens are made from.
 VISIT_COOKIE = "iglayers_visit"
 FLASH_COOKIE = "iglayers_flash"
+UNDO_COOKIE = "iglayers_undo"
 THEME_COOKIE = "iglayers_theme"
+THEMES = ("system", "light", "dark")
 
 
 class Refused(Forbidden):
     remedy = "Go back, load the page anew and try again."
+
+
+class Undo(msgspec.Struct, frozen=True):
+    """The form that takes back what was just done, offered once beside the line that tells it."""
+
+    action: str
+    fields: dict[str, str]
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,14 +89,14 @@ class PageRequest(ApiRequest):
         """Whether htmx asks for a part of the page."""
         return self.headers.get("hx-request") == "true" and "hx-history-restore-request" not in self.headers
 
-    async def read_form(self, needs: Scope | None = None) -> Form:
-        """The fields that were sent, by somebody who has the scope `needs`.
+    async def read_form(self, needs: Scope | None = None, *, most: int = MAX_JSON_BYTES) -> Form:
+        """The fields that were sent, by somebody who has the scope `needs`, in at most so many bytes.
 
         Refused without the token of a form of this session and workspace.
         """
         if needs is not None:
             self.caller.needs(needs)
-        form = Form.parse(await self.raw_body())
+        form = Form.parse(await self.raw_body(most=most), self.headers.get("content-type", ""))
         sent = self.headers.get("x-form-token") or form.get("form_token")
         if not hmac.compare_digest(sent.encode(), self.visitor.form_token.encode()):
             raise Refused("This form is out of date: it was opened before a login or in another workspace.")
@@ -101,19 +110,30 @@ class PageRequest(ApiRequest):
         async with self.services.db.transaction() as conn:
             yield conn
 
-    def go(self, path: str, *, flash: str | None = None) -> Response[bytes]:
-        """On to another page, with a line that it shows once."""
+    def go(self, path: str, *, flash: str | None = None, undo: Undo | None = None) -> Response[bytes]:
+        """On to another page, with a line that it shows once, and maybe a button that takes it back."""
         answer = Response(
             b"", status_code=303, media_type="text/html", headers={"Location": path, "Cache-Control": "no-store"}
         )
         if flash is not None:
             answer.cookies.append(self.cookie(FLASH_COOKIE, quote(flash[:500]), max_age=60))
+        if undo is not None:
+            answer.cookies.append(self.cookie(UNDO_COOKIE, quote(msgspec.json.encode(undo)), max_age=60))
         return answer
 
     @property
     def flash(self) -> str | None:
         text = self.cookies.get(FLASH_COOKIE)
         return unquote(text)[:500] if text else None
+
+    @property
+    def undo(self) -> Undo | None:
+        text = self.cookies.get(UNDO_COOKIE)
+        try:
+            undo = msgspec.json.decode(unquote(text), type=Undo) if text else None
+        except msgspec.MsgspecError:
+            return None
+        return undo if undo and undo.action.startswith("/") and not undo.action.startswith("//") else None
 
     def cookie(self, name: str, value: str, *, max_age: int) -> Cookie:
         return Cookie(

@@ -2,7 +2,24 @@
 
 from litestar import Router
 
-from iglayers.dashboard import account, audit_log, clients, entry, files, home, people, usage
+from iglayers.dashboard import (
+    account,
+    api_keys,
+    audit_log,
+    clients,
+    contacts,
+    deliveries,
+    entry,
+    files,
+    home,
+    message_templates,
+    people,
+    settings,
+    suppressions,
+    suppressions_many,
+    usage,
+    webhooks,
+)
 from iglayers.dashboard.guard import Guard
 from iglayers.dashboard.request import PageRequest
 
@@ -13,10 +30,18 @@ ROUTER = Router(
         *entry.ROUTES,
         *account.ROUTES,
         *home.ROUTES,
+        *contacts.ROUTES,
+        *message_templates.ROUTES,
         *clients.ROUTES,
+        *suppressions.ROUTES,
+        *suppressions_many.ROUTES,
+        *webhooks.ROUTES,
+        *deliveries.ROUTES,
+        *api_keys.ROUTES,
         *usage.ROUTES,
         *audit_log.ROUTES,
         *people.ROUTES,
+        *settings.ROUTES,
     ],
     middleware=[Guard],
     request_class=PageRequest,

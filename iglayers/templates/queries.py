@@ -58,16 +58,19 @@ async def hold(conn: Connection, workspace_id: WorkspaceId, template_id: Templat
 
 
 async def page(
-    conn: Connection, workspace_id: WorkspaceId, *, before: TemplateId | None, limit: int
-) -> list[TemplateRow]:
-    """Templates that are not archived, newest first."""
+    conn: Connection, workspace_id: WorkspaceId, *, before: TemplateId | None, limit: int, search: str | None = None,
+    is_archived: bool = False,
+) -> list[TemplateRow]:  # fmt: skip
+    """Templates that are not archived, or those that are, newest first; `search` is a part of the name or text."""
     return await rows(conn, TemplateRow, """
         SELECT id, name, body, archived_at, created_at, updated_at
         FROM message_templates
-        WHERE workspace_id = $1 AND archived_at IS NULL AND ($2::uuid IS NULL OR id < $2)
+        WHERE workspace_id = $1 AND (archived_at IS NOT NULL) = $5
+          AND ($2::uuid IS NULL OR id < $2)
+          AND ($4::text IS NULL OR strpos(lower(name || ' ' || body), lower($4)) > 0)
         ORDER BY id DESC
         LIMIT $3
-    """, workspace_id, before, limit)  # fmt: skip
+    """, workspace_id, before, limit, search, is_archived)  # fmt: skip
 
 
 async def change(conn: Connection, changed: TemplateRow, *, workspace_id: WorkspaceId) -> None:

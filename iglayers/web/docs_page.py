@@ -1,6 +1,8 @@
 """The reference as one page, from the same table as the OpenAPI document: sections, events, errors, guides, objects."""
 
+import html
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from iglayers.web.docs_html import Html, element, inline, joined, markdown
@@ -30,8 +32,8 @@ export IGLAYERS_URL=http://localhost:3000 IGLAYERS_API_KEY=sk_test_YOUR_KEY
 * A program reads the same as [OpenAPI 3.1](/api/v1/openapi.json)."""
 
 
-def page() -> str:
-    """The whole page."""
+def page(*, theme: str, styles: Sequence[str], mark: str) -> str:
+    """The whole page, in the colours of the dashboard: its theme, and where stylesheets and the mark are."""
     main = [
         element("h1", "API reference"),
         element("section", element("h2", "Begin"), markdown(_BEGIN, anchor="begin", links={}), id="begin"),
@@ -43,11 +45,15 @@ def page() -> str:
     ]
     head = joined(
         Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html('<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="/docs/style.css">'),
+        Html('<meta name="color-scheme" content="light dark">'),
+        *(Html(f'<link rel="stylesheet" href="{html.escape(each)}">') for each in styles),
+        Html(f'<link rel="icon" type="image/svg+xml" href="{html.escape(mark)}">'),
         element("title", "IG Layers: API reference"),
     )
     body = joined(_bar(), element("div", _contents(), element("main", *main), class_="page"))
-    return "<!doctype html>" + element("html", element("head", head), element("body", body), lang="en")
+    return "<!doctype html>" + element(
+        "html", element("head", head), element("body", body), lang="en", data_theme=theme
+    )
 
 
 def _bar() -> Html:
@@ -61,8 +67,10 @@ def _bar() -> Html:
     ]
     legend = element("legend", "Samples in")
     return element(
-        "header", element("a", "IG Layers", href="#begin"), element("fieldset", legend, *choices), class_="bar"
-    )
+        "header", element("a", "IG Layers", href="/", class_="brand"),
+        element("a", "Dashboard", href="/", class_="back"),
+        element("fieldset", legend, *choices), class_="bar",
+    )  # fmt: skip
 
 
 def _contents() -> Html:

@@ -3,12 +3,27 @@
 # Placeholders are ids of tests/web/world.py, by their collection.
 PAGES = {
     "home": "/",
+    "contacts": "/contacts",
+    "contact": "/contacts/acme.fan",
+    "templates": "/templates",
+    "template-new": "/templates/new",
+    "template": "/templates/{templates}",
     "clients": "/clients",
     "client-new": "/clients/new",
     "client": "/clients/{clients}",
+    "suppressions": "/suppressions",
+    "suppressions-new": "/suppressions/new",
+    "webhooks": "/webhooks",
+    "webhook-new": "/webhooks/new",
+    "webhook": "/webhooks/{webhooks}",
+    "webhook-edit": "/webhooks/{webhooks}/edit",
+    "delivery": "/deliveries/{deliveries}",
+    "api-keys": "/api-keys",
+    "api-key-new": "/api-keys/new",
     "usage": "/usage",
     "audit-log": "/audit-log",
     "people": "/people",
+    "settings": "/settings",
     "account": "/account",
 }
 # Of nobody who is logged in.

@@ -5,20 +5,11 @@ import re
 import aiohttp
 import pytest
 
-from iglayers.accounts.model import Mode
-from iglayers.accounts.model_people import FREE_FAILURES, Role, wait_s
+from iglayers.accounts.model_people import FREE_FAILURES, wait_s
 from iglayers.core.db import Database
-from iglayers.core.ids import WorkspaceId
 from iglayers.dashboard.request import SESSION_COOKIE
-from tests.browser.conftest import PASSWORD, session_of
+from tests.browser.conftest import PASSWORD
 from tests.dashboard.visiting import Visit
-
-
-@pytest.fixture
-async def operator(
-    http: aiohttp.ClientSession, base_url: str, database: Database, workspaces: dict[Mode, WorkspaceId]
-) -> Visit:
-    return Visit(http, base_url, await session_of(database, Role.OPERATOR, workspaces[Mode.LIVE]))
 
 
 @pytest.fixture

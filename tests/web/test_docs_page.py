@@ -71,6 +71,21 @@ async def test_the_page_needs_no_key_and_nothing_from_elsewhere(api: Api, page: 
         assert (await api.get(each)).status == 200
 
 
+async def test_the_page_goes_out_packed_once_and_in_the_chosen_colours(api: Api) -> None:
+    plain = await api.get("/docs")  # aiohttp unpacks
+    bare = await api.call("GET", "/docs", headers={"Accept-Encoding": "identity"})
+    assert (plain.headers["Content-Encoding"], bare.headers.get("Content-Encoding")) == ("gzip", None)
+    assert plain.raw == bare.raw
+    assert int(plain.headers["Content-Length"]) < 80_000 < len(plain.raw)
+    tag = plain.headers["ETag"]
+    again = await api.call("GET", "/docs", headers={"If-None-Match": tag})
+    assert (again.status, again.raw) == (304, b"")
+    dark = await api.call("GET", "/docs", headers={"Cookie": "iglayers_theme=dark", "If-None-Match": tag})
+    assert (dark.status, b'data-theme="dark"' in dark.raw) == (200, True)
+    odd = await api.call("GET", "/docs", headers={"Cookie": "iglayers_theme=<script>"})
+    assert odd.raw == plain.raw
+
+
 async def test_each_anchor_is_there_once_and_each_link_leads_to_one(page: Page) -> None:
     assert len(page.ids) == len(set(page.ids))
     assert {each.removeprefix("#") for each in page.links if each.startswith("#")} <= set(page.ids)

@@ -84,7 +84,8 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
     event = next(each["id"] for each in events if each["data"]["campaign"]["id"] == campaign)
     replay = await made(f"/webhooks/{endpoint}/replay", since=yesterday)
     return World({
-        "clients": client, "message-templates": template, "senders": sender["id"], "campaigns": campaign,
+        "clients": client, "message-templates": template, "templates": template, "senders": sender["id"],
+        "campaigns": campaign,
         "api-keys": key["id"], "targets": target, "messages": str(MessageId(message)), "replies": str(ReplyId(reply)),
         "conversations": str(ConversationId(conversation)), "events": event,
         "suppressions": "jane.doe", "contacts": "jane.doe", "webhooks": endpoint,

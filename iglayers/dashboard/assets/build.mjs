@@ -16,10 +16,10 @@ const FILES = {
 
 // The names of https://lucide.dev/icons. A name that does not exist ends the build.
 const ICONS = [
-  "ban", "chart-column", "check", "chevron-left", "chevron-right", "circle-check", "circle-dashed", "circle-help",
-  "circle-pause", "circle-play", "circle-x", "clock", "copy", "download", "ellipsis", "external-link", "file-text",
+  "ban", "book-open", "chart-column", "check", "chevron-left", "chevron-right", "circle-check", "circle-dashed", "circle-help",
+  "circle-pause", "circle-play", "circle-x", "clock", "contact-round", "copy", "download", "ellipsis", "external-link", "file-text",
   "house", "inbox", "key-round", "log-out", "megaphone", "moon", "pencil", "plus", "scroll-text", "search", "send",
-  "settings", "shield-alert", "smartphone", "store", "sun", "sun-moon", "terminal", "trash-2", "triangle-alert",
+  "settings", "shield-alert", "smartphone", "store", "sun", "sun-moon", "terminal", "trash-2", "triangle-alert", "undo-2",
   "upload", "user-plus", "user-round", "users", "webhook", "x",
 ];
 
