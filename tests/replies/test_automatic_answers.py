@@ -93,7 +93,7 @@ async def test_the_same_words_in_answer_to_the_follow_up_too(ledger: Ledger) -> 
     await ledger.came_in("jane.doe", LONG, at=ledger.caller.now - timedelta(days=2))
     await ledger.came_in("jane.doe", LONG, at=ledger.caller.now - timedelta(days=2) + timedelta(minutes=1))
     await ledger.read()
-    second = await ledger.wrote_to("jane.doe", ago=timedelta(hours=1))
+    second = await ledger.wrote_to("jane.doe", ago=timedelta(seconds=45))
     await ledger.came_in("jane.doe", LONG)
     await ledger.read()
     labels = [each["label"] for each in await ledger.all("SELECT label FROM replies ORDER BY id")]
