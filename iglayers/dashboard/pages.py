@@ -47,7 +47,10 @@ class Entry(msgspec.Struct, frozen=True):
 # A page that exists has its line here; nothing else is needed to link it. The order: Home, Campaigns, Inbox, Outbox;
 # Contacts, Templates, Clients, Suppressions; Senders, Webhooks, API keys, Usage, Audit log, People.
 NAVIGATION: tuple[tuple[Entry, ...], ...] = (
-    (Entry("Home", "/", "house", bar=True),),
+    (
+        Entry("Home", "/", "house", bar=True),
+        Entry("Outbox", "/outbox", "smartphone", bar=True),
+    ),
     (Entry("Clients", "/clients", "store", bar=True),),
     (
         Entry("Usage", "/usage", "chart-column", bar=True),

@@ -6,6 +6,8 @@ PAGES = {
     "clients": "/clients",
     "client-new": "/clients/new",
     "client": "/clients/{clients}",
+    "outbox": "/outbox",
+    "practice": "/practice/jane.doe",
     "usage": "/usage",
     "audit-log": "/audit-log",
     "people": "/people",
