@@ -34,6 +34,10 @@ class Form:
     def get(self, name: str) -> str:
         return self._fields.get(name, "")
 
+    def names(self) -> list[str]:
+        """Every field that was sent, in the order of the page."""
+        return list(self._fields)
+
     def text(self, name: str) -> str | None:
         """A field's text; None when it is empty."""
         return self.get(name).strip() or None

@@ -53,6 +53,7 @@ NAVIGATION: tuple[tuple[Entry, ...], ...] = (
     ),
     (Entry("Clients", "/clients", "store", bar=True),),
     (
+        Entry("Senders", "/senders", "send"),
         Entry("Usage", "/usage", "chart-column", bar=True),
         Entry("Audit log", "/audit-log", "scroll-text", Scope.ADMIN),
         Entry("People", "/people", "users", Scope.ADMIN),

@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from iglayers.dashboard import account, audit_log, clients, entry, files, home, outbox, people, usage
+from iglayers.dashboard import account, audit_log, clients, entry, files, home, outbox, people, senders, usage
 from iglayers.dashboard.guard import Guard
 from iglayers.dashboard.request import PageRequest
 
@@ -15,6 +15,7 @@ ROUTER = Router(
         *home.ROUTES,
         *outbox.ROUTES,
         *clients.ROUTES,
+        *senders.ROUTES,
         *usage.ROUTES,
         *audit_log.ROUTES,
         *people.ROUTES,
