@@ -220,6 +220,15 @@ async def store_answer(conn: Connection, workspace_id: WorkspaceId, name: str, a
     """, workspace_id, name, answer.fingerprint, answer.status, answer.body)  # fmt: skip
 
 
+async def amend_answer(conn: Connection, workspace_id: WorkspaceId, name: str, *, status: int, body: bytes) -> None:
+    """What was answered goes on after its commit: a repeat gets this from now on."""
+    await execute(
+        conn,
+        "UPDATE idempotency_keys SET status = $3, body = $4 WHERE workspace_id = $1 AND key = $2",
+        workspace_id, name, status, body,
+    )  # fmt: skip
+
+
 async def forget_old_answers(conn: Connection) -> int:
     """Answers older than 24 h can no longer be replayed."""
     return await execute(conn, "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")

@@ -219,10 +219,27 @@ class ApiRequest(Request[Any, Any, Any]):
             await self._replay_or_lock(conn, name, fingerprint)
             yield unit
             assert unit.answered is not None, "a unit of work ends with an answer"
-            bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
-            sealed = self.services.vault.seal(unit.answered.content, bound_to=bound_to)
-            stored = StoredAnswer(fingerprint=fingerprint, status=unit.answered.status_code or 200, body=sealed)
+            stored = StoredAnswer(
+                fingerprint=fingerprint, status=unit.answered.status_code or 200, body=self._sealed(name, unit.answered)
+            )
             await queries.store_answer(conn, self.caller.workspace_id, name, stored)
+
+    async def amend(self, content: object, *, status: int = HTTP_200_OK) -> Response[bytes]:
+        """For what goes on after its unit of work has committed: the answer as it is now, also to a repeat.
+
+        Until this is called, or if it never is, a repeat gets what the unit answered.
+        """
+        answered, name = answer(content, status=status), self._idempotency_key()
+        if name is not None:
+            async with self.services.db.connection() as conn:
+                await queries.amend_answer(
+                    conn, self.caller.workspace_id, name, status=status, body=self._sealed(name, answered)
+                )
+        return answered
+
+    def _sealed(self, name: str, answered: Response[bytes]) -> bytes:
+        bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
+        return self.services.vault.seal(answered.content, bound_to=bound_to)
 
     async def _replay_or_lock(self, conn: Connection, name: str, fingerprint: bytes) -> None:
         workspace_id = self.caller.workspace_id

@@ -9,7 +9,7 @@ from iglayers.cli.client import Limit, Session, client_command, present
 from iglayers.cli.client_targets import PARTLY
 from iglayers.sdk import segment
 
-REPLIES = ("receivedAt", "instagramUsername", "senderUsername", "text", "optedOut", "campaignId")
+REPLIES = ("id", "receivedAt", "instagramUsername", "senderUsername", "text", "label", "labelReason")
 SUPPRESSIONS = ("instagramUsername", "clientId", "reason", "source", "expiresAt", "createdAt")
 
 ClientId = Annotated[str | None, typer.Option("--client", help="Id of a client; the whole workspace without.")]
@@ -18,6 +18,7 @@ ClientId = Annotated[str | None, typer.Option("--client", help="Id of a client; 
 def add(group: typer.Typer) -> None:
     replies = typer.Typer(name="replies", help="What people answered.", no_args_is_help=True)
     client_command(replies, "list")(list_replies)
+    client_command(replies, "label")(label)
     group.add_typer(replies)
     suppressions = typer.Typer(name="suppressions", help="People who must not be written to.", no_args_is_help=True)
     client_command(suppressions, "list")(list_suppressions)
@@ -34,10 +35,23 @@ def list_replies(
     *,
     campaign: Annotated[str | None, typer.Option(help="Id of a campaign: only answers to it.")] = None,
     username: Annotated[str | None, typer.Option(help="Only what this person wrote.")] = None,
+    labelled: Annotated[str | None, typer.Option("--label", help="Such as interested, question or automatic.")] = None,
     limit: Limit = None,
 ) -> None:
-    """List replies, newest first."""
-    session.show_list("/replies", REPLIES, limit=limit, campaignId=campaign, instagramUsername=username)
+    """List replies, newest first, and what they amount to."""
+    session.show_list("/replies", REPLIES, limit=limit, campaignId=campaign, instagramUsername=username, label=labelled)
+
+
+def label(
+    session: Session,
+    reply: Annotated[str, typer.Argument(help="Its id, such as rpl_01890a5d…")],
+    what: Annotated[str, typer.Argument(help="interested, not_now, no, question, automatic or other.")],
+    *,
+    reason: Annotated[str | None, typer.Option(help="Why, in your words.")] = None,
+) -> None:
+    """Say what a reply amounts to; your word wins over the rules. Tells what that changed."""
+    found = session.api.patch(f"/replies/{segment(reply)}", present(label=what, reason=reason))
+    session.out.one(found)
 
 
 def list_suppressions(

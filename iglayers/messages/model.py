@@ -49,6 +49,7 @@ class Message(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """A message as the API shows it."""
 
     id: MessageId
+    kind: str  # step, of a campaign; answer, of a person in a conversation
     campaign_id: CampaignId | None
     target_id: TargetId | None
     contact_id: ContactId

@@ -14,7 +14,7 @@ async def page(  # noqa: PLR0913 the filters of a list
 ) -> list[Message]:  # fmt: skip
     """Messages, newest first."""
     return await rows(conn, Message, """
-        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+        SELECT m.id, m.kind, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
@@ -35,7 +35,7 @@ async def by_id(
 ) -> Message | None:
     """One message."""
     return await row(conn, Message, """
-        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+        SELECT m.id, m.kind, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
@@ -96,14 +96,18 @@ async def stop_begins(conn: Connection) -> None:
 async def count_month(
     conn: Connection, workspace_id: WorkspaceId, *, month: date, begins_at: datetime, ends_at: datetime
 ) -> int:
-    """What may have arrived of a month. What may yet be given back is marked as counted; no begin is in flight."""
+    """What campaigns wrote in a month and may have arrived; what people answer is not limited.
+
+    What may yet be given back is marked as counted; no begin is in flight.
+    """
     return await value(conn, """
         WITH open AS (
             UPDATE messages SET usage_month = $2
-            WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4 AND state IN ('sending', 'claimed', 'unknown')
+            WHERE workspace_id = $1 AND kind = 'step' AND begun_at >= $3 AND begun_at < $4
+              AND state IN ('sending', 'claimed', 'unknown')
         )
         SELECT count(*) FROM messages
-        WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4
+        WHERE workspace_id = $1 AND kind = 'step' AND begun_at >= $3 AND begun_at < $4
           AND state IN ('sending', 'claimed', 'sent', 'unknown')
     """, workspace_id, month, begins_at, ends_at)  # fmt: skip
 
@@ -154,7 +158,7 @@ async def of_contacts(
 ) -> list[Message]:
     """What was written to one person under all handles, newest first."""
     return await rows(conn, Message, """
-        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+        SELECT m.id, m.kind, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m

@@ -426,11 +426,16 @@ CREATE TABLE conversations (
     window_ends_at timestamptz,                     -- 24 h after the person's last word
     last_inbound_at timestamptz,
     comments jsonb NOT NULL DEFAULT '[]',           -- {"id", "at", "mediaId"}: each opens one private reply for 7 days
+    last_answer_at timestamptz,                     -- when a person last answered here
+    -- The last word of either, by which the list is in order.
+    active_at timestamptz NOT NULL
+        GENERATED ALWAYS AS (coalesce(greatest(last_inbound_at, last_answer_at), created_at)) STORED,
     created_at timestamptz NOT NULL,
     UNIQUE (sender_id, contact_id),
     UNIQUE (sender_id, igsid)
 );
 CREATE INDEX conversations_by_workspace ON conversations (workspace_id, id);
+CREATE INDEX conversations_by_activity ON conversations (workspace_id, active_at, id);
 
 -- What came in, as the provider said it; read by the replies slice.
 CREATE TABLE inbound (
@@ -701,8 +706,10 @@ CREATE TABLE replies (
     inbound_id uuid UNIQUE REFERENCES inbound,
     text text,                                      -- null after erasure
     opted_out boolean NOT NULL DEFAULT false,
-    label text,
-    label_reason text,
+    label text NOT NULL DEFAULT 'other'
+        CHECK (label IN ('interested', 'not_now', 'no', 'question', 'automatic', 'other')),
+    label_reason text,                              -- null after erasure
+    labelled_by text,                               -- null: the rules; a person's label is never overwritten
     author text,                                    -- who logged it by hand
     received_at timestamptz NOT NULL
 );

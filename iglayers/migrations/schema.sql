@@ -216,6 +216,8 @@ CREATE TABLE public.conversations (
     window_ends_at timestamp with time zone,
     last_inbound_at timestamp with time zone,
     comments jsonb DEFAULT '[]'::jsonb NOT NULL,
+    last_answer_at timestamp with time zone,
+    active_at timestamp with time zone GENERATED ALWAYS AS (COALESCE(GREATEST(last_inbound_at, last_answer_at), created_at)) STORED NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
 CREATE TABLE public.deliveries (
@@ -441,10 +443,12 @@ CREATE TABLE public.replies (
     inbound_id uuid,
     text text,
     opted_out boolean DEFAULT false NOT NULL,
-    label text,
+    label text DEFAULT 'other'::text NOT NULL,
     label_reason text,
+    labelled_by text,
     author text,
-    received_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT replies_label_check CHECK ((label = ANY (ARRAY['interested'::text, 'not_now'::text, 'no'::text, 'question'::text, 'automatic'::text, 'other'::text])))
 );
 CREATE TABLE public.sandbox_faults (
     workspace_id uuid NOT NULL,
@@ -743,6 +747,7 @@ CREATE INDEX campaigns_by_workspace ON public.campaigns USING btree (workspace_i
 CREATE INDEX campaigns_due ON public.campaigns USING btree (due_at) WHERE (state = 'running'::text);
 CREATE INDEX clients_by_workspace ON public.clients USING btree (workspace_id, id);
 CREATE UNIQUE INDEX clients_external_id ON public.clients USING btree (workspace_id, external_id) WHERE (external_id IS NOT NULL);
+CREATE INDEX conversations_by_activity ON public.conversations USING btree (workspace_id, active_at, id);
 CREATE INDEX conversations_by_workspace ON public.conversations USING btree (workspace_id, id);
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
 CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, event_id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));

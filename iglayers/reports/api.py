@@ -17,7 +17,7 @@ from iglayers.core.clock import Moment
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.wire import decode_special
-from iglayers.reports import people, preflight, queries, stats, status, timeline
+from iglayers.reports import eligibility, people, preflight, queries, stats, status, timeline
 from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
@@ -91,7 +91,11 @@ async def show_status(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     async with request.services.db.transaction() as conn:
         campaign = await campaigns.find(conn, request.caller, campaign_id)
-        return answer(await status.read(conn, request.caller, campaign))
+        found = await status.read(conn, request.caller, campaign)
+        routes = await eligibility.count(
+            conn, request.caller, campaign, transports=request.app.state.transports, most=eligibility.NEXT_TARGETS
+        )
+        return answer(msgspec.structs.replace(found, routes=routes))
 
 
 @post("/campaigns/{id:str}/preflight", status_code=200)
@@ -101,7 +105,9 @@ async def run_preflight(request: ApiRequest) -> Response[bytes]:
     await request.read_nothing()
     async with request.services.db.transaction() as conn:
         campaign = await campaigns.find(conn, request.caller, campaign_id)
-        return answer(await preflight.check(conn, request.caller, campaign))
+        found = await preflight.check(conn, request.caller, campaign)
+        routes = await eligibility.count(conn, request.caller, campaign, transports=request.app.state.transports)
+        return answer(msgspec.structs.replace(found, routes=routes))
 
 
 @get("/campaigns/{id:str}/targets/{tgt:str}")
@@ -111,7 +117,11 @@ async def show_target(request: ApiRequest) -> Response[bytes]:
     target_id = request.path_id(TargetId, TargetNotFound)
     async with request.services.db.transaction() as conn:
         campaign = await campaigns.find(conn, request.caller, campaign_id)
-        return answer(await timeline.read(conn, request.caller, campaign, target_id))
+        story = await timeline.read(conn, request.caller, campaign, target_id)
+        routes = await eligibility.of_target(
+            conn, request.caller, campaign, target_id, transports=request.app.state.transports
+        )
+        return answer(msgspec.structs.replace(story, routes=routes))
 
 
 @get("/campaigns/{id:str}/stats")

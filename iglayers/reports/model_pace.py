@@ -7,6 +7,7 @@ import msgspec
 from iglayers.core.clock import Moment
 from iglayers.core.ids import CampaignId, SenderId
 from iglayers.messages.projection import Projection
+from iglayers.reports.model_eligibility import WayCount
 
 
 class Budget(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class CampaignStatus(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     budgets: list[Budget]
     senders: list[SenderLine]
     projection: Projection
+    routes: list[WayCount] = msgspec.field(default_factory=list[WayCount])
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ class Preflight(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     warnings: list[Finding]
     targets: int
     projection: Projection
+    routes: list[WayCount] = msgspec.field(default_factory=list[WayCount])
 
 
 class SenderFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +76,7 @@ class SenderFacts(msgspec.Struct, frozen=True, kw_only=True):
     id: SenderId
     username: str
     transport: str
+    routes: list[str]
     state: str
     state_reason: str | None
     hourly_limit: int

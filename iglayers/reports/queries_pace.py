@@ -15,8 +15,8 @@ async def serving(
 ) -> list[SenderFacts]:
     """Every sender that may serve the campaign, in whatever state, with what it began since."""
     return await rows(conn, SenderFacts, """
-        SELECT s.id, s.username, s.transport, s.state, s.state_reason, s.hourly_limit, s.daily_limit, s.min_gap_s,
-               s.ramp, s.sent_days, s.last_sent_on::text AS last_sent_on, s.warned_until,
+        SELECT s.id, s.username, s.transport, s.routes, s.state, s.state_reason, s.hourly_limit, s.daily_limit,
+               s.min_gap_s, s.ramp, s.sent_days, s.last_sent_on::text AS last_sent_on, s.warned_until,
                s.last_message_id::text AS last_message_id,
                ARRAY(
                    SELECT m.begun_at FROM messages m

@@ -21,7 +21,8 @@ async def messages(conn: Connection, workspace_id: WorkspaceId, target_id: Targe
 async def replies(conn: Connection, workspace_id: WorkspaceId, target_id: TargetId) -> list[ReplyFacts]:
     """What came back."""
     return await rows(conn, ReplyFacts, """
-        SELECT r.received_at, s.username AS sender_username, r.text, r.opted_out, r.author
+        SELECT r.id, r.received_at, s.username AS sender_username, r.text, r.opted_out, r.label, r.label_reason,
+               r.author
         FROM replies r
         JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
         WHERE r.workspace_id = $1 AND r.target_id = $2

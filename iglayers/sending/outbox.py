@@ -71,13 +71,14 @@ async def claim(conn: Connection, caller: Caller, message_id: MessageId, *, tran
     way = refuse.way({name: each for name, each in transports.items() if each.by_hand}, pick, seen.facts, seen.now)
     if isinstance(way, Refusal):
         return await _end(conn, caller, message_id, way)
+    address = way.permitted.address
     variant, body = planning.variant(seen.facts)
     text = refuse.text(pick, seen.facts, body)
     if isinstance(text, Refusal):
         return await _end(conn, caller, message_id, text)
-    planned = planning.attempt(pick, seen.facts, seen.now, route=way.route)
+    planned = planning.attempt(pick, seen.facts, seen.now, route=way.permitted.route)
     attempt = msgspec.structs.replace(planned, message_id=message_id)
-    message = planning.message(pick, seen.facts, seen.limits, attempt, variant=variant, text=text, address=way.address)
+    message = planning.message(pick, seen.facts, seen.limits, attempt, variant=variant, text=text, address=address)
     begun = await queries.claim(conn, message, lease_s=CLAIM_LASTS_S, author=caller.actor)
     if begun.month_full:
         raise UsageLimitExceeded("The month's messages are used up.")

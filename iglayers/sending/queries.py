@@ -310,7 +310,8 @@ _VERDICT: LiteralString = """
                $9 > 0 AND EXISTS (
                    SELECT FROM replies r
                    JOIN targets t ON t.workspace_id = $2 AND t.id = $6
-                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at) AS replied
+                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at
+                     AND r.label <> 'automatic') AS replied
     ), message AS (
 """
 

@@ -236,9 +236,9 @@ _CARDS: LiteralString = """
 _TAKE_BACK: LiteralString = """
     WITH held AS MATERIALIZED (
         SELECT t.id, m.id AS message_id, m.step
-        FROM messages m
-        JOIN targets t ON t.workspace_id = $1 AND t.id = m.target_id
-        WHERE m.workspace_id = $1 AND m.state = 'handed_over' AND m.held IS NULL
+        FROM targets t
+        JOIN messages m ON m.workspace_id = $1 AND m.target_id = t.id
+        WHERE t.workspace_id = $1 AND m.state = 'handed_over' AND m.held IS NULL
           AND ($2::uuid IS NULL OR m.campaign_id = $2) AND ($3::uuid IS NULL OR m.sender_id = $3)
         ORDER BY t.id
         FOR NO KEY UPDATE OF t

@@ -162,21 +162,22 @@ async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) ->
     way = refuse.way(engine.transports, pick, facts, now)
     if isinstance(way, Refusal):
         return await _skip(conn, pick, facts, way, now)
+    address = way.permitted.address
     variant, body = planning.variant(facts)
     text = refuse.text(pick, facts, body)
     if isinstance(text, Refusal):
         return await _skip(conn, pick, facts, text, now)
-    attempt = planning.attempt(pick, facts, now, route=way.route)
+    attempt = planning.attempt(pick, facts, now, route=way.permitted.route)
     if way.transport.by_hand:
         await queries_outbox.hand_over(conn, attempt, variant=variant)
         return True
-    message = planning.message(pick, facts, seen.limits, attempt, variant=variant, text=text, address=way.address)
+    message = planning.message(pick, facts, seen.limits, attempt, variant=variant, text=text, address=address)
     begun = await queries.begin(conn, message, lease_s=engine.settings.send_lease_s)
     if begun.month_full:
         raise rest.MonthFull
     if not begun.begun:
         return await _skip(conn, pick, facts, refuse.found_at_begin(begun), now)
-    order = planning.order(engine.settings, pick, facts, attempt, address=way.address, text=text)
+    order = planning.order(engine.settings, pick, facts, attempt, address=address, text=text)
     return Ready(attempt, order, way.transport, commit_asked_at=awake_seconds())
 
 

@@ -20,6 +20,7 @@ from iglayers.events import api_deliveries as deliveries
 from iglayers.events import api_endpoints as webhooks
 from iglayers.messages import api as messages
 from iglayers.replies import api as replies
+from iglayers.replies import api_conversations as conversations
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
 from iglayers.senders.transports import build
@@ -45,6 +46,7 @@ ROUTES = [
     *sending.ROUTES,
     *outbox.ROUTES,
     *replies.ROUTES,
+    *conversations.ROUTES,
     *reports.ROUTES,
 ]
 

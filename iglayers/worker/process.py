@@ -19,7 +19,7 @@ from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import breaker, outbox, queries_rest, send, sweep
+from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -48,6 +48,7 @@ class Worker:
         await self._mark.check(db)
         loops = [
             asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
+            asyncio.create_task(self._every(1.0, lambda: answers_settle.end_leases(db))),
             asyncio.create_task(self._every(1.0, lambda: outbox.settle_answers(db))),
             asyncio.create_task(self._every(5.0, lambda: outbox.take_cards_back(db))),
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),

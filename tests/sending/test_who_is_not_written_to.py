@@ -143,3 +143,11 @@ async def test_events_of_a_skip_carry_campaign_and_person(world: World) -> None:
         "id": str(campaign.id), "name": "Spring", "clientId": str(campaign.client_id), "metadata": {"source": "import"},
     }  # fmt: skip
     assert told["target"]["instagramUsername"] == "sandbox.noroute"
+
+
+async def test_no_way_that_the_campaign_uses(world: World) -> None:
+    await world.sender(routes=["sandbox", "assisted"])
+    campaign = await world.campaign(["sandbox.noroute"], routes=["sandbox"])
+    await world.send()
+    assert await world.people(campaign) == {"sandbox.noroute": "skipped"}
+    assert (await world.target("sandbox.noroute"))["reason"] == "The sandbox opens no route to this person."

@@ -95,6 +95,7 @@ _ENDPOINT: dict[str, Any] = {
 }  # fmt: skip
 _REPLY: dict[str, Any] = {
     "instagramUsername": "jane.doe", "text": "Hello", "receivedAt": "2026-01-01T00:00:00Z",
+    "label": "question",
 }  # fmt: skip
 
 # Its body is no JSON.
@@ -154,6 +155,8 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /outbox/{id}/skip": one(reason="A competitor"),
     "POST /outbox/{id}/challenge": one(reason="Asked for a code"),
     "POST /outbox/{id}/undo": no_fields,
+    "PATCH /replies/{id}": one(label="no", reason="Said so by mail"),
+    "POST /conversations/{id}/messages": one(text="Hi", byHand=True),
     "POST /replies": lambda world: [
         filled(_REPLY | {"senderUsername": "acme.official"}, world),
         filled(_REPLY | {"senderId": "<senders>"}, world),
