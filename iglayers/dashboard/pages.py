@@ -49,6 +49,7 @@ class Entry(msgspec.Struct, frozen=True):
 NAVIGATION: tuple[tuple[Entry, ...], ...] = (
     (
         Entry("Home", "/", "house", bar=True),
+        Entry("Inbox", "/inbox", "inbox", bar=True),
         Entry("Outbox", "/outbox", "smartphone", bar=True),
     ),
     (Entry("Clients", "/clients", "store", bar=True),),

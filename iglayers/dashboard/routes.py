@@ -2,7 +2,7 @@
 
 from litestar import Router
 
-from iglayers.dashboard import account, audit_log, clients, entry, files, home, outbox, people, senders, usage
+from iglayers.dashboard import account, audit_log, clients, entry, files, home, inbox, outbox, people, senders, usage
 from iglayers.dashboard.guard import Guard
 from iglayers.dashboard.request import PageRequest
 
@@ -13,6 +13,7 @@ ROUTER = Router(
         *entry.ROUTES,
         *account.ROUTES,
         *home.ROUTES,
+        *inbox.ROUTES,
         *outbox.ROUTES,
         *clients.ROUTES,
         *senders.ROUTES,

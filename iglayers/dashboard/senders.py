@@ -193,7 +193,7 @@ def ramp(sender: SenderReport, sent: list[SentDay], today: datetime) -> Ramp:
     """
     by_day = {each.day: each.begun for each in sent}
     last = today.date()
-    first = min(by_day, default=last)
+    first = min(by_day, default=last) if sender.ramp else last - timedelta(days=_DAYS_BACK)
     # Of the days on which it sent, those that lie within what is shown, so that earlier ones can be told.
     before = sender.sent_days - len(by_day)
     days: list[date] = []

@@ -15,6 +15,11 @@ CLIENTS = (
     ("Studio Okapi", "okapi", None, 40), ("Casa Verde", "casa-verde", 10, None),
 )  # fmt: skip
 DAYS = 29
+REPLIES = (
+    "Sounds lovely, tell me more!", "Yes, I'm interested 😊 What would you need from me?", "stop",
+    "Hey! Thanks for writing. I am travelling until next week, can we talk after the 12th?",
+    "How much do you pay for one reel and two stories?", "No thanks",
+)  # fmt: skip
 
 
 async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, written_to: int = 260) -> None:
@@ -37,6 +42,7 @@ async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, writt
         reply = "Sounds lovely, tell me more!" if state == "sent" and chance.random() < 0.22 else None
         await write_to(database, target, state=state, reply=reply)
     await _spread(database, [TargetId.parse(each) for each in targets], SenderId.parse(sender), chance)
+    await _talk(api)
     await _hand_over(api, database, client=made[1], template=template)
     async with database.transaction() as conn:
         await conn.execute("UPDATE workspaces SET monthly_limit = 250 WHERE id = $1", workspace_id.uuid)
@@ -53,6 +59,15 @@ async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, writt
             "ON CONFLICT (workspace_id, month) DO UPDATE SET sent = excluded.sent",
             workspace_id.uuid,
         )
+
+
+async def _talk(api: Api) -> None:
+    """Some of them write back, and one is answered."""
+    for number, text in enumerate(REPLIES):
+        fields = {"instagramUsername": f"creator.{number}", "senderUsername": "luna.team", "text": text}
+        await api.post("/replies", fields)
+    thread = (await api.get("/conversations", instagramUsername="creator.1")).body["data"][0]["id"]
+    await api.post(f"/conversations/{thread}/messages", {"text": "Lovely! When would you have time for a call?"})
 
 
 async def _hand_over(api: Api, database: Database, *, client: str, template: str) -> None:
