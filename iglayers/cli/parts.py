@@ -17,7 +17,7 @@ import uvloop
 from iglayers.accounts.request import Services
 from iglayers.cli import installation, ports
 from iglayers.cli.options import Given, command
-from iglayers.core.config import Settings
+from iglayers.core.config import Settings, public_url
 from iglayers.web import server
 from iglayers.worker.process import Worker
 
@@ -78,7 +78,7 @@ async def _serve_api(services: Services, stopping: asyncio.Event) -> None:
     listening = server.create(services, host=settings.host, port=settings.port)
     running = asyncio.create_task(listening.serve())
     asked = asyncio.create_task(stopping.wait())
-    log.info("api.started", url=ports.url(settings))
+    log.info("api.started", url=public_url(settings))
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     listening.stop()

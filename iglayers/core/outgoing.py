@@ -227,7 +227,7 @@ class Client:
         except TimeoutError:
             return Answer(failure=Failure.TIMED_OUT, duration_ms=_since(began))
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            failure = _failure(error)
+            failure = failure_of(error)
             log.info("outgoing.failed", failure=failure, error=repr(error)[:500])
             return Answer(failure=failure, duration_ms=_since(began))
 
@@ -317,7 +317,8 @@ class _Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
-def _failure(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
+    """What went wrong, in the one word that the log and people see."""
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
             return Failure.TLS_FAILED

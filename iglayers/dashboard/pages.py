@@ -52,10 +52,10 @@ NAVIGATION: tuple[tuple[Entry, ...], ...] = (
         Entry("Inbox", "/inbox", "inbox", bar=True),
         Entry("Outbox", "/outbox", "smartphone", bar=True),
     ),
-    (Entry("Clients", "/clients", "store", bar=True),),
+    (Entry("Clients", "/clients", "store"),),
     (
         Entry("Senders", "/senders", "send"),
-        Entry("Usage", "/usage", "chart-column", bar=True),
+        Entry("Usage", "/usage", "chart-column"),
         Entry("Audit log", "/audit-log", "scroll-text", Scope.ADMIN),
         Entry("People", "/people", "users", Scope.ADMIN),
     ),

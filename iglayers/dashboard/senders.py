@@ -23,7 +23,10 @@ from iglayers.messages import pacing
 from iglayers.senders import actions, queries, reading
 from iglayers.senders.actions import NewSender, Resume, SenderChange
 from iglayers.senders.installed import allowed
-from iglayers.senders.model import SenderNotFound, SenderReport, SenderState
+from iglayers.senders.model import CheckStep, SenderNotFound, SenderReport, SenderState
+from iglayers.senders.transports.instagram import check as connection
+from iglayers.senders.transports.instagram import connect
+from iglayers.senders.transports.instagram.connect import Started
 
 _LIST = Crumb("Senders", "/senders")
 # Each row asks the ledger for its budget.
@@ -86,6 +89,23 @@ async def create_sender(request: PageRequest) -> Response[bytes]:
     return request.go(f"/senders/{sender.id}", flash=f"@{sender.username} is there.")
 
 
+@get("/senders/connect")
+async def connect_account(request: PageRequest) -> Response[bytes]:
+    return _connect(request, Form())
+
+
+@post("/senders/connect")
+async def start_connecting(request: PageRequest) -> Response[bytes]:
+    """A link to Instagram's login; its end is a page of its own, outside the dashboard."""
+    form = await request.read_form(Scope.ADMIN)
+    try:
+        async with request.change() as conn:
+            started = await connect.start(conn, request.caller, request.services.settings, SenderChange())
+    except (Invalid, Conflict) as error:
+        return _connect(request, form.refused(error), status=409)
+    return _connect(request, form, started=started)
+
+
 @get("/senders/{id:str}")
 async def show_sender(request: PageRequest) -> Response[bytes]:
     return await _show(request)
@@ -132,6 +152,17 @@ async def resume(request: PageRequest) -> Response[bytes]:
     return request.go(f"/senders/{sender_id}", flash="It sends again, within its limits.")
 
 
+@post("/senders/{id:str}/check")
+async def check(request: PageRequest) -> Response[bytes]:
+    """Ask Instagram, outside any transaction, and show each step."""
+    await request.read_form(Scope.WRITE)
+    sender_id = request.path_id(SenderId, SenderNotFound)
+    async with request.connection() as conn:
+        sender = await reading.by_id(conn, request.caller, sender_id)
+    steps = await connection.of_sender(request.services, request.caller.workspace_id, sender)
+    return await _show(request, steps=steps)
+
+
 @post("/senders/{id:str}/delete")
 async def delete(request: PageRequest) -> Response[bytes]:
     form = await request.read_form(Scope.WRITE)
@@ -144,7 +175,17 @@ async def delete(request: PageRequest) -> Response[bytes]:
     return request.go("/senders", flash=f"@{sender.username} is deleted.")
 
 
-async def _show(request: PageRequest, form: Form | None = None, *, status: int = 200) -> Response[bytes]:
+def _connect(request: PageRequest, form: Form, *, started: Started | None = None, status: int = 200) -> Response[bytes]:
+    request.caller.needs(Scope.ADMIN)
+    return page(
+        request, "senders/connect.html", title="Connect an Instagram account", crumb=_LIST, form=form, started=started,
+        status=status,
+    )  # fmt: skip
+
+
+async def _show(
+    request: PageRequest, form: Form | None = None, *, steps: list[CheckStep] | None = None, status: int = 200
+) -> Response[bytes]:
     caller, zone = request.caller, request.person.timezone
     sender_id = request.path_id(SenderId, SenderNotFound)
     today = caller.now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -160,7 +201,7 @@ async def _show(request: PageRequest, form: Form | None = None, *, status: int =
         request, "senders/show.html", title=f"@{sender.username}", crumb=_LIST, sender=sender, status=status,
         ramp=ramp(sender, sent, today), recent=recent, history=history, clients=known, form=form or _form(sender),
         routes=[name for name in allowed(caller.mode) if name != "instagram" or sender.transport == "instagram"],
-        transports=TRANSPORTS, rule=rule_in_words, now=caller.now,
+        transports=TRANSPORTS, rule=rule_in_words, now=caller.now, steps=steps,
     )  # fmt: skip
 
 
@@ -249,5 +290,6 @@ def _state(text: str | None) -> SenderState | None:
 
 
 ROUTES = [
-    list_senders, new_sender, create_sender, show_sender, change_sender, pause, resume, delete,
+    list_senders, new_sender, create_sender, connect_account, start_connecting, show_sender, change_sender, pause,
+    resume, check, delete,
 ]  # fmt: skip

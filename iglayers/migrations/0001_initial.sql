@@ -412,8 +412,23 @@ CREATE TABLE sender_credentials (
     sender_id uuid PRIMARY KEY REFERENCES senders,
     workspace_id uuid NOT NULL REFERENCES workspaces,
     secret bytea NOT NULL,                          -- encrypted
-    expires_at timestamptz,                         -- (real)
-    refreshed_at timestamptz                        -- (real)
+    app_scoped_id text,                             -- the account's other id, which Meta's callbacks name
+    expires_at timestamptz,                         -- (real) null: not known
+    refreshed_at timestamptz NOT NULL,              -- (real) when Meta gave it out
+    tried_at timestamptz,                           -- (real) the last attempt to refresh it
+    warned_at timestamptz,                          -- (real) when somebody was last told that it grows old
+    throttles smallint NOT NULL DEFAULT 0,          -- in a row, for the back-off
+    throttled_at timestamptz                        -- (real)
+);
+CREATE INDEX sender_credentials_by_age ON sender_credentials (refreshed_at);
+
+-- Logins at Instagram that somebody has started: each ends once, with the state that only its browser knows.
+CREATE TABLE instagram_logins (
+    state_hash bytea PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    actor text NOT NULL,                            -- who started it
+    wanted jsonb NOT NULL,                          -- what the sender is to be like
+    expires_at timestamptz NOT NULL                 -- (real)
 );
 
 CREATE TABLE conversations (

@@ -345,6 +345,13 @@ CREATE TABLE public.inbound (
     contact_id uuid,
     CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'echo'::text, 'deletion'::text, 'edit'::text, 'reaction'::text, 'read'::text, 'comment'::text, 'referral'::text, 'other'::text])))
 );
+CREATE TABLE public.instagram_logins (
+    state_hash bytea NOT NULL,
+    workspace_id uuid NOT NULL,
+    actor text NOT NULL,
+    wanted jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.installation (
     one boolean DEFAULT true NOT NULL,
     epoch bigint DEFAULT 1 NOT NULL,
@@ -476,8 +483,13 @@ CREATE TABLE public.sender_credentials (
     sender_id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     secret bytea NOT NULL,
+    app_scoped_id text,
     expires_at timestamp with time zone,
-    refreshed_at timestamp with time zone
+    refreshed_at timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone,
+    warned_at timestamp with time zone,
+    throttles smallint DEFAULT 0 NOT NULL,
+    throttled_at timestamp with time zone
 );
 CREATE TABLE public.senders (
     id uuid NOT NULL,
@@ -681,6 +693,8 @@ ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_sender_id_provider_key_key UNIQUE (sender_id, provider_key);
+ALTER TABLE ONLY public.instagram_logins
+    ADD CONSTRAINT instagram_logins_pkey PRIMARY KEY (state_hash);
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.invitations
@@ -783,6 +797,7 @@ CREATE INDEX replies_opted_out ON public.replies USING btree (campaign_id, recei
 CREATE INDEX replies_opted_out_by_sender ON public.replies USING btree (sender_id, received_at) WHERE opted_out;
 CREATE INDEX sandbox_messages_by_recipient ON public.sandbox_messages USING btree (workspace_id, recipient);
 CREATE INDEX sandbox_plans_due ON public.sandbox_plans USING btree (workspace_id, due_at);
+CREATE INDEX sender_credentials_by_age ON public.sender_credentials USING btree (refreshed_at);
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX suppressions_by_workspace ON public.suppressions USING btree (workspace_id, id);
@@ -842,6 +857,8 @@ ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_sender_id_fkey FOREIGN KEY (sender_id) REFERENCES public.senders(id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+ALTER TABLE ONLY public.instagram_logins
+    ADD CONSTRAINT instagram_logins_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.members

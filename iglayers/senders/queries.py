@@ -108,6 +108,13 @@ async def change(conn: Connection, sender: Sender, *, workspace_id: WorkspaceId,
         sender.warned_until, sender.archived_at, sender.updated_at, ready_at)  # fmt: skip
 
 
+async def rename(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, username: str) -> None:
+    """The account has a new name at Instagram."""
+    await execute(
+        conn, "UPDATE senders SET username = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id, username
+    )
+
+
 async def report_trouble(conn: Connection, sender: Sender, *, workspace_id: WorkspaceId) -> None:
     """Store what an attempt showed about the account; limits and the hint stay."""
     await execute(conn, """

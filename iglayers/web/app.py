@@ -23,6 +23,7 @@ from iglayers.replies import api as replies
 from iglayers.replies import api_conversations as conversations
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
+from iglayers.senders import api_instagram as instagram
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
 from iglayers.sending import api_outbox as outbox
@@ -40,6 +41,7 @@ ROUTES = [
     *templates.ROUTES,
     *messages.ROUTES,
     *senders.ROUTES,
+    *instagram.ROUTES,
     *campaigns.ROUTES,
     *targets.ROUTES,
     *imports.ROUTES,
@@ -66,6 +68,7 @@ def create(services: Services) -> ASGIApp:
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
             dashboard.ROUTER,
             *docs.ROUTES,
+            *instagram.PAGES,
             *health.ROUTES,
         ],
         request_class=ApiRequest,

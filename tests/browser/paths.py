@@ -10,6 +10,7 @@ PAGES = {
     "thread": "/inbox/{inbox}",
     "inbox-log": "/inbox/log",
     "senders": "/senders",
+    "sender-connect": "/senders/connect",
     "sender-new": "/senders/new",
     "sender": "/senders/{senders}",
     "outbox": "/outbox",

@@ -91,6 +91,21 @@ async def test_page_shows_what_was_written_and_hostile_names_as_text(world: Worl
     assert "&lt;script&gt;alert(1)" in page
 
 
+async def test_connecting_says_what_is_missing_and_only_owners_may(world: World, visit: As) -> None:
+    owner, ana = await visit(Role.OWNER), await visit(Role.OPERATOR)
+    assert "professional one" in (await owner.get("/senders/connect"))[1]
+    status, page, _ = await owner.submit("/senders/connect", "/senders/connect")
+    assert (status, 'role="alert"' in page) == (409, True)
+    assert (await ana.get("/senders/connect"))[0] == 403
+
+
+async def test_check_of_an_account_with_nothing_outside(world: World, visit: As) -> None:
+    sender = await world.sender()
+    ana = await visit(Role.OPERATOR)
+    status, page, _ = await ana.submit(f"/senders/{sender.id}", f"/senders/{sender.id}/check")
+    assert (status, "Nothing outside has to be asked" in page) == (200, True)
+
+
 async def test_viewer_changes_nothing(world: World, visit: As) -> None:
     sender = await world.sender()
     viewer = await visit(Role.VIEWER)

@@ -34,6 +34,7 @@ OWNERS: dict[str, str] = {
     "first_contacts": "messages",
     "senders": "senders",
     "sender_credentials": "senders",
+    "instagram_logins": "senders",
     "conversations": "senders",
     "inbound": "senders",
     "sandbox_messages": "senders.transports.sandbox",

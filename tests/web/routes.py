@@ -129,6 +129,7 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "DELETE /message-templates/{id}": no_fields,
     "POST /message-templates/{id}/preview": one(targetId="<targets>", sample={"firstName": "Jane"}),
     "POST /senders": one(username="another.brand", transport="assisted", **_SENDER),
+    "POST /senders/connect": one(**_SENDER | {"routes": ["instagram", "assisted"]}),
     "PATCH /senders/{id}": one(**_SENDER),
     "DELETE /senders/{id}": no_fields,
     "POST /senders/{id}/pause": no_fields,

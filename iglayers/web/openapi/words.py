@@ -47,6 +47,15 @@ WORDS: dict[str, Word] = {
     "windowOpen": Word("Whether that is still to come.", True),
     "words": Word("What was written, oldest first."),
     "accepted": Word("Rows that were taken."),
+    "accessToken": Word("A long-lived token of the account, from the App Dashboard at Meta. Never shown again."),
+    "CheckStep.ok": Word("Whether this step is as it should be.", True),
+    "CheckStep.step": Word("What was looked at.", "identity"),
+    "CheckStep.text": Word("What was found; where it is not ok, what to do.", "The access belongs to brand.official."),
+    "SenderChecked.connection": Word("The connection step by step; empty where there is nothing outside to ask."),
+    "Started.expiresAt": Word("Until when this login can be ended.", _AT),
+    "Started.url": Word(
+        "Where somebody who may use the account logs in and agrees.", "https://www.instagram.com/oauth/authorize?…"
+    ),
     "action": Word("What was done.", "campaign.created"),
     "actor": Word("Who did it: a key, a user, or the system.", "key CRM"),
     "address": Word("The address that answered.", "203.0.113.7"),
