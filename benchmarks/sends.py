@@ -34,7 +34,7 @@ SPEED = 20_000.0  # the sandbox clock: a sender's 3.6 s between two messages pas
 async def main(campaign_count: int, each: int) -> None:
     async with opened(sandbox_speed=SPEED) as bench:
         await describe(bench)
-        await _fill(bench, campaign_count, each)
+        await fill(bench, campaign_count, each)
         total = campaign_count * each
         sent_per_s = await _send(bench, total)
         bare_per_s = await _bare(bench.services.db, bench.caller, seconds=5.0)
@@ -45,7 +45,7 @@ async def main(campaign_count: int, each: int) -> None:
         print(f"ratio         {sent_per_s / bare_per_s:8.2f}")
 
 
-async def _fill(bench: Bench, campaign_count: int, each: int) -> None:
+async def fill(bench: Bench, campaign_count: int, each: int) -> None:
     db, caller = bench.services.db, bench.caller
     async with db.transaction() as conn:
         client = await clients.create(conn, caller, clients.NewClient(name="Bench"))

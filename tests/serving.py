@@ -57,6 +57,14 @@ class Api:
     async def delete(self, path: str, **query: Any) -> Answer:
         return await self.call("DELETE", path, query=query)
 
+    async def outside(self, method: str, path: str, *, data: bytes | None = None, **options: Any) -> Answer:
+        """A path that is not the API's, without a key."""
+        body = None if data is None else io.BytesIO(data)
+        async with self._session.request(method, self.base + path, data=body, **options) as answer:
+            raw = await answer.read()
+            is_json = answer.content_type == "application/json" and raw
+            return Answer(answer.status, answer.headers, raw, await answer.json() if is_json else None)
+
     async def call(
         self,
         method: str,

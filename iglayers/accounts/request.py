@@ -17,13 +17,14 @@ from litestar.status_codes import HTTP_200_OK
 from iglayers.accounts import queries
 from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
 from iglayers.core import body as json_body
+from iglayers.core.clock import Moment
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
 from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from iglayers.core.ids import Id
 from iglayers.core.paging import limit_of
-from iglayers.core.wire import json_bytes
+from iglayers.core.wire import decode_special, json_bytes
 
 T = TypeVar("T")
 IdT = TypeVar("IdT", bound=Id)
@@ -177,6 +178,16 @@ class ApiRequest(Request[Any, Any, Any]):
         if text not in ("true", "false"):
             raise Invalid(f"{param} must be true or false.", param=param)
         return text == "true"
+
+    def moment(self, param: str) -> Moment | None:
+        """A `?param=` that is a time with its offset."""
+        text = self.query_params.get(param)
+        if text is None:
+            return None
+        try:
+            return msgspec.convert(text, Moment, dec_hook=decode_special)
+        except msgspec.ValidationError as error:
+            raise Invalid(f"{param}: {error}.", param=param) from None
 
     def only_query(self, *known: str) -> None:
         """Refuse query parameters that this route does not know, so that a typing error is not ignored.

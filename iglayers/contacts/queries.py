@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from iglayers.contacts.model import ContactRow, Suppression
+from iglayers.contacts.model import ContactRow, MergedMeanwhile, Suppression
 from iglayers.contacts.usernames import handle_hash
-from iglayers.core.db import Connection, execute, rows, stream, value
+from iglayers.core.db import Connection, execute, plain, row, rows, stream, value
 from iglayers.core.ids import ClientId, ContactId, SuppressionId, WorkspaceId
 
 
@@ -87,15 +87,27 @@ async def by_username(
     return await by_hash(conn, workspace_id, handle_hash(pepper, username))
 
 
+async def by_id(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> ContactRow | None:
+    """One person, by the id of the contact that is left after merges."""
+    return await row(conn, ContactRow, """
+        SELECT id, handle_hash, username FROM contacts WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, contact_id)  # fmt: skip
+
+
 async def lock(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId]) -> None:
-    """Hold these people until the transaction ends, in the order of every bulk statement."""
-    await execute(conn, """
-        SELECT id
+    """Hold these people until the transaction ends, in the order of every bulk statement.
+
+    MergedMeanwhile if one of them is by now somebody else, who is not held: what is written for them would be lost.
+    """
+    found = await conn.fetch("""
+        SELECT merged_into
         FROM contacts
         WHERE workspace_id = $1 AND id = ANY($2::uuid[])
         ORDER BY handle_hash
         FOR NO KEY UPDATE
-    """, workspace_id, list(contact_ids))  # fmt: skip
+    """, *plain([workspace_id, list(contact_ids)]))  # fmt: skip
+    if {each[0] for each in found} - {None, *(each.uuid for each in contact_ids)}:
+        raise MergedMeanwhile("This person was merged with another handle just now.")
 
 
 async def suppressed_among(
@@ -228,4 +240,68 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequen
         conn,
         "UPDATE suppressions SET reason = '' WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[])",
         workspace_id, list(contact_ids),
+    )  # fmt: skip
+
+
+async def merge(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> None:
+    """One locked person is from now on the other, with every handle that was merged into theirs."""
+    await execute(conn, """
+        UPDATE contacts SET merged_into = $3 WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)
+    """, workspace_id, gone, kept)  # fmt: skip
+
+
+async def move_suppressions(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What holds for either locked person holds for the one who is left; the number of suppressions moved.
+
+    Of two for the same client the longer one holds, and what the person asked for is not weakened by a list.
+    """
+    return await value(conn, """
+        WITH gone AS MATERIALIZED (
+            DELETE FROM suppressions WHERE workspace_id = $1 AND contact_id = $2
+            RETURNING id, client_id, reason, source, expires_at, created_at
+        ), written AS (
+            INSERT INTO suppressions AS old
+                (id, workspace_id, contact_id, client_id, reason, source, expires_at, created_at)
+            SELECT id, $1, $3, client_id, reason, source, expires_at, created_at FROM gone
+            ON CONFLICT (workspace_id, contact_id, client_id) DO UPDATE SET
+                (reason, source) = (
+                    SELECT CASE WHEN stays THEN old.reason ELSE excluded.reason END,
+                           CASE WHEN stays THEN old.source ELSE excluded.source END
+                    FROM (SELECT CASE
+                              WHEN (old.source = 'opt_out') <> (excluded.source = 'opt_out') THEN old.source = 'opt_out'
+                              ELSE coalesce(old.expires_at, 'infinity') >= coalesce(excluded.expires_at, 'infinity')
+                          END AS stays) AS rule),
+                expires_at = nullif(greatest(
+                    coalesce(old.expires_at, 'infinity'), coalesce(excluded.expires_at, 'infinity')), 'infinity')
+        )
+        SELECT count(*)::int FROM gone
+    """, workspace_id, gone, kept)  # fmt: skip
+
+
+async def rename(conn: Connection, workspace_id: WorkspaceId, gone: ContactRow, *, into: ContactRow) -> None:
+    """One person under two handles, both locked: `into` takes the newer handle, of `gone`, which keeps the older one.
+
+    Both handles mean `into` from now on. What suppresses one suppresses the person.
+    """
+    await execute(conn, """
+        INSERT INTO suppressions (id, workspace_id, contact_id, client_id, reason, source, expires_at, created_at)
+        SELECT gen_random_uuid(), workspace_id, $3, client_id, reason, source, expires_at, created_at
+        FROM suppressions
+        WHERE workspace_id = $1 AND contact_id = $2
+        ON CONFLICT (workspace_id, contact_id, client_id) DO NOTHING
+    """, workspace_id, gone.id, into.id)  # fmt: skip
+    # The hashes change places, one row at a time: each is unique at every moment.
+    for contact_id, digest, username, target in (
+        (gone.id, b"merging" + gone.handle_hash, into.username, into.id),
+        (into.id, gone.handle_hash, gone.username, None),
+        (gone.id, into.handle_hash, into.username, into.id),
+    ):
+        await execute(conn, """
+            UPDATE contacts SET handle_hash = $3, username = $4, merged_into = $5 WHERE workspace_id = $1 AND id = $2
+        """, workspace_id, contact_id, digest, username, target)  # fmt: skip
+    # A merge leaves one step to follow, never two.
+    await execute(
+        conn,
+        "UPDATE contacts SET merged_into = $3 WHERE workspace_id = $1 AND merged_into = $2",
+        workspace_id, gone.id, into.id,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from iglayers.core.db import Connection, execute, row, rows
-from iglayers.core.ids import ClientId, ContactId, EventId, WorkspaceId
+from iglayers.core.ids import ClientId, ContactId, EventId, ReplyId, WorkspaceId
 from iglayers.core.wire import json_bytes
 from iglayers.events.model import Event, EventType, NewEvent
 
@@ -86,3 +86,19 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[C
         FROM deliveries d, erased
         WHERE d.workspace_id = $1 AND d.event_id = erased.id AND a.workspace_id = $1 AND a.delivery_id = d.id
     """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def forget_reply(conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId) -> None:
+    """The text of a reply that was unsent, in what was told of it and in what receivers answered."""
+    await execute(conn, """
+        WITH told AS (
+            UPDATE events SET data = jsonb_set(data::jsonb, '{reply,text}', 'null')::json
+            -- An event is younger than its reply, and ids sort by time.
+            WHERE workspace_id = $1 AND id > $2 AND type IN ('reply.received', 'contact.opted_out')
+              AND data -> 'reply' ->> 'id' = $3
+            RETURNING id
+        )
+        UPDATE delivery_attempts a SET response = NULL
+        FROM deliveries d, told
+        WHERE d.workspace_id = $1 AND d.event_id = told.id AND a.workspace_id = $1 AND a.delivery_id = d.id
+    """, workspace_id, reply_id, str(reply_id))  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from iglayers.core.errors import NotFound
-from iglayers.core.ids import CampaignId, ContactId, MessageId, SenderId, TargetId
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, SenderId, TargetId
 
 
 class MessageState(StrEnum):
@@ -68,3 +68,11 @@ class Message(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     reason: str | None
     evidence: list[dict[str, Any]]
     author: str | None
+
+
+class ContactedTwice(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """A client, or (none) the workspace, that had written to one person under two names before they were merged."""
+
+    client_id: ClientId | None
+    kept_target_id: TargetId
+    other_target_id: TargetId

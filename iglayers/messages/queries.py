@@ -2,10 +2,11 @@
 
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from iglayers.core.db import Connection, execute, row, rows, value
-from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, WorkspaceId
-from iglayers.messages.model import Message, MessageState
+from iglayers.core.db import Connection, execute, plain, row, rows, value
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, SenderId, TargetId, WorkspaceId
+from iglayers.messages.model import ContactedTwice, Message, MessageState
 
 
 async def page(  # noqa: PLR0913 the filters of a list
@@ -51,15 +52,67 @@ async def add_evidence(
     message_id: MessageId,
     *,
     evidence: dict[str, Any],
-    provider_message_id: str,
+    provider_message_id: str | None,
 ) -> None:
-    """Something that shows what became of a message, also when it was settled before."""
+    """Something that shows what became of a message, also when it was settled before; each once.
+
+    `provider_message_id` where it is proof of it.
+    """
     await execute(conn, """
         UPDATE messages
         SET evidence = evidence || jsonb_build_array($3::jsonb),
             provider_message_id = coalesce(provider_message_id, $4)
-        WHERE workspace_id = $1 AND id = $2
+        WHERE workspace_id = $1 AND id = $2 AND NOT evidence @> jsonb_build_array($3::jsonb)
     """, workspace_id, message_id, evidence, provider_message_id)  # fmt: skip
+
+
+async def by_provider_id(
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, *, sender_id: SenderId,
+    provider_message_id: str,
+) -> MessageId | None:  # fmt: skip
+    """The message that the provider named so; along the person's few messages, so it needs no index of its own."""
+    found = await value(conn, """
+        SELECT id FROM messages
+        WHERE workspace_id = $1 AND contact_id = $2 AND sender_id = $3 AND provider_message_id = $4
+    """, workspace_id, contact_id, sender_id, provider_message_id)  # fmt: skip
+    return None if found is None else MessageId(found)
+
+
+async def is_leaving(
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, *, sender_id: SenderId
+) -> bool:
+    """Whether a message of this sender to this person is on its way."""
+    return await value(conn, """
+        SELECT EXISTS (
+            SELECT FROM messages
+            WHERE workspace_id = $1 AND contact_id = $2 AND sender_id = $3 AND state = 'sending')
+    """, workspace_id, contact_id, sender_id)  # fmt: skip
+
+
+async def doubtful(  # noqa: PLR0913 whose, through whom, what, when
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, *, sender_id: SenderId, text: str,
+    begun_from: datetime, begun_to: datetime,
+) -> list[MessageId]:  # fmt: skip
+    """Messages of this text to this person of which it is not proven what became of them."""
+    found = await conn.fetch("""
+        SELECT id FROM messages
+        WHERE workspace_id = $1 AND contact_id = $2 AND sender_id = $3 AND begun_at BETWEEN $5 AND $6
+          AND provider_message_id IS NULL AND btrim(body, E' \n') = btrim($4, E' \n')
+          AND (state = 'unknown' OR error_code = 'outcome_unknown' OR author IS NOT NULL)
+        ORDER BY id
+    """, *plain([workspace_id, contact_id, sender_id, text, begun_from, begun_to]))  # fmt: skip
+    return [MessageId(each["id"]) for each in found]
+
+
+async def merge_first_contacts(
+    conn: Connection, workspace_id: WorkspaceId, gone: ContactId, *, into: ContactId
+) -> None:
+    """Who had a first message under one handle has had it under the other."""
+    await execute(conn, """
+        INSERT INTO first_contacts (workspace_id, scope_id, contact_id, target_id)
+        SELECT workspace_id, scope_id, $3, target_id FROM first_contacts WHERE workspace_id = $1 AND contact_id = $2
+        ON CONFLICT (workspace_id, scope_id, contact_id) DO NOTHING
+    """, workspace_id, gone, into)  # fmt: skip
 
 
 async def doubt_not_sent(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId) -> bool:
@@ -143,6 +196,20 @@ async def withdraw_cards(
     """, workspace_id, campaign_id, reason, at)  # fmt: skip
 
 
+async def withdraw_twins_cards(
+    conn: Connection, workspace_id: WorkspaceId, target_ids: list[UUID], *, at: datetime
+) -> None:
+    """Cards of targets that are skipped by now, which nobody claimed; the targets are held."""
+    await execute(conn, """
+        UPDATE messages m
+        SET state = 'skipped', reason = 'The same person as another contact.', settled_at = $3, held = NULL,
+            held_until = NULL
+        FROM targets t
+        WHERE m.workspace_id = $1 AND m.target_id = ANY ($2) AND m.state = 'handed_over'
+          AND t.workspace_id = $1 AND t.id = m.target_id AND t.state = 'skipped'
+    """, workspace_id, target_ids, at)  # fmt: skip
+
+
 async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
     """The texts to these people and what came back about them; that they were written to stays in the ledger."""
     await execute(conn, """
@@ -168,3 +235,63 @@ async def of_contacts(
         ORDER BY m.begun_at DESC, m.id DESC
         LIMIT $4
     """, workspace_id, contact_ids, only, limit)  # fmt: skip
+
+
+async def move(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What was written to one locked person was written to the other; how many messages."""
+    return await execute(
+        conn, "UPDATE messages SET contact_id = $3 WHERE workspace_id = $1 AND contact_id = $2",
+        workspace_id, gone, kept,
+    )  # fmt: skip
+
+
+async def contacted_twice(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]
+) -> list[ContactedTwice]:
+    """Scopes in which two people both had a first message, and which target keeps it if they are one.
+
+    The older one; but not one of which nobody knows whether it arrived, if the other did: it may yet be given back.
+    """
+    return await rows(conn, ContactedTwice, """
+        SELECT nullif(scope_id, $1) AS client_id,
+               (array_agg(target_id ORDER BY is_unknown, target_id))[1] AS kept_target_id,
+               (array_agg(target_id ORDER BY is_unknown, target_id))[2] AS other_target_id
+        FROM (
+            SELECT f.scope_id, f.target_id, EXISTS (
+                       SELECT FROM messages m
+                       WHERE m.workspace_id = $1 AND m.target_id = f.target_id AND m.step = 0 AND m.state = 'unknown'
+                   ) AS is_unknown
+            FROM first_contacts f
+            WHERE f.workspace_id = $1 AND f.contact_id = ANY ($2)
+        ) AS first
+        GROUP BY scope_id
+        HAVING count(*) > 1
+        ORDER BY client_id
+    """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def unknown_among(conn: Connection, workspace_id: WorkspaceId, target_ids: list[TargetId]) -> MessageId | None:
+    """A first message to one of these targets of which nobody knows whether it arrived."""
+    found = await value(conn, """
+        SELECT id FROM messages
+        WHERE workspace_id = $1 AND target_id = ANY ($2) AND step = 0 AND state = 'unknown'
+        ORDER BY id
+        LIMIT 1
+    """, workspace_id, target_ids)  # fmt: skip
+    return found and MessageId(found)
+
+
+async def move_first_contacts(
+    conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId, keep: list[TargetId]
+) -> None:
+    """The first contacts of one locked person are the other's; where both had one, that of a target in `keep` stays."""
+    await execute(conn, """
+        WITH moved AS MATERIALIZED (
+            DELETE FROM first_contacts WHERE workspace_id = $1 AND contact_id = $2
+            RETURNING scope_id, target_id
+        )
+        INSERT INTO first_contacts AS f (workspace_id, scope_id, contact_id, target_id)
+        SELECT $1, scope_id, $3, target_id FROM moved
+        ON CONFLICT (workspace_id, scope_id, contact_id)
+        DO UPDATE SET target_id = excluded.target_id WHERE excluded.target_id = ANY ($4)
+    """, workspace_id, gone, kept, keep)  # fmt: skip

@@ -349,12 +349,13 @@ CREATE TABLE contacts (
     handle_hash bytea NOT NULL,                     -- HMAC-SHA256(pepper, canonical username)
     username text,                                  -- null after erasure
     instagram_id text,
-    merged_into uuid REFERENCES contacts,
+    merged_into uuid REFERENCES contacts,           -- who is left, never somebody who was merged in turn
     erased_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE (workspace_id, handle_hash),
     CHECK ((username IS NULL) = (erased_at IS NOT NULL))
 );
+CREATE INDEX contacts_merged ON contacts (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE suppressions (
     id uuid PRIMARY KEY,
@@ -362,7 +363,7 @@ CREATE TABLE suppressions (
     contact_id uuid NOT NULL REFERENCES contacts,
     client_id uuid REFERENCES clients,              -- null: for the whole workspace
     reason text NOT NULL DEFAULT '',
-    source text NOT NULL,                           -- manual, import, opt_out, erasure, merge
+    source text NOT NULL,                           -- manual, import, opt_out, erasure
     expires_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)
@@ -397,7 +398,6 @@ CREATE TABLE senders (
     sent_days integer NOT NULL DEFAULT 0,           -- calendar days on which it sent, for the ramp
     last_sent_on date,
     last_begun_at timestamptz,
-    last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
     rests_until timestamptz,                        -- the provider asked to wait, or is about to,
     rest_reason text,                               -- and why
@@ -406,6 +406,7 @@ CREATE TABLE senders (
     updated_at timestamptz NOT NULL,
     UNIQUE (workspace_id, username)
 ) WITH (fillfactor = 70);
+CREATE INDEX senders_by_instagram_id ON senders (instagram_id) WHERE instagram_id IS NOT NULL;
 CREATE INDEX senders_ready ON senders (workspace_id, ready_at) WHERE state = 'active' AND archived_at IS NULL;
 
 CREATE TABLE sender_credentials (
@@ -441,6 +442,8 @@ CREATE TABLE conversations (
     window_ends_at timestamptz,                     -- 24 h after the person's last word
     last_inbound_at timestamptz,
     comments jsonb NOT NULL DEFAULT '[]',           -- {"id", "at", "mediaId"}: each opens one private reply for 7 days
+    name_due_at timestamptz,                        -- (real) when Instagram is asked who this is
+    name_tries smallint NOT NULL DEFAULT 0,
     last_answer_at timestamptz,                     -- when a person last answered here
     -- The last word of either, by which the list is in order.
     active_at timestamptz NOT NULL
@@ -450,6 +453,8 @@ CREATE TABLE conversations (
     UNIQUE (sender_id, igsid)
 );
 CREATE INDEX conversations_by_workspace ON conversations (workspace_id, id);
+CREATE INDEX conversations_unnamed ON conversations (name_due_at) WHERE name_due_at IS NOT NULL;
+CREATE INDEX conversations_by_contact ON conversations (contact_id);
 CREATE INDEX conversations_by_activity ON conversations (workspace_id, active_at, id);
 
 -- What came in, as the provider said it; read by the replies slice.
@@ -457,7 +462,7 @@ CREATE TABLE inbound (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspaces,
     sender_id uuid NOT NULL REFERENCES senders,
-    provider_key text NOT NULL,
+    provider_key text COLLATE "C" NOT NULL,         -- "C": edits of a message are found by what their keys begin with
     kind text NOT NULL CHECK (kind IN (
         'reply', 'echo', 'deletion', 'edit', 'reaction', 'read', 'comment', 'referral', 'other')),
     fact jsonb NOT NULL,
@@ -470,6 +475,26 @@ CREATE TABLE inbound (
     UNIQUE (sender_id, provider_key)
 );
 CREATE INDEX inbound_unprocessed ON inbound (id) WHERE processed_at IS NULL;
+-- Read, and of somebody whose name is not known yet.
+CREATE INDEX inbound_unnamed ON inbound (sender_id, (fact ->> 'igsid'))
+    WHERE contact_id IS NULL AND processed_at IS NOT NULL;
+CREATE INDEX inbound_by_contact ON inbound (contact_id) WHERE contact_id IS NOT NULL;
+CREATE INDEX inbound_by_age ON inbound (received_at);
+
+-- How far the threads of a connected account have been compared with what came in.
+CREATE TABLE reconciliations (
+    sender_id uuid PRIMARY KEY REFERENCES senders,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    due_at timestamptz NOT NULL,                    -- (real)
+    lease_until timestamptz,                        -- (real) a worker asks until then
+    done_until timestamptz,                         -- (real) whatever was written before is known; null: nothing yet
+    since timestamptz,                              -- (real) of the run on its way: how far back it goes,
+    began_at timestamptz,                           -- (real) when it began,
+    after text,                                     -- and the page that it has come to
+    failures smallint NOT NULL DEFAULT 0,
+    CHECK ((since IS NULL) = (began_at IS NULL))
+);
+CREATE INDEX reconciliations_due ON reconciliations (due_at);
 
 -- ── campaigns and targets ────────────────────────────────────────────────────────────────────────────────
 
@@ -487,7 +512,6 @@ CREATE TABLE campaigns (
     next_at timestamptz,                            -- when the next message may go
     due_at timestamptz,                             -- (real) when a worker looks again
     last_begun_at timestamptz,
-    last_message_id uuid,
     hourly_limit integer CHECK (hourly_limit > 0),
     daily_limit integer CHECK (daily_limit > 0),
     metadata jsonb NOT NULL DEFAULT '{}',

@@ -157,7 +157,6 @@ CREATE TABLE public.campaigns (
     next_at timestamp with time zone,
     due_at timestamp with time zone,
     last_begun_at timestamp with time zone,
-    last_message_id uuid,
     hourly_limit integer,
     daily_limit integer,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -216,6 +215,8 @@ CREATE TABLE public.conversations (
     window_ends_at timestamp with time zone,
     last_inbound_at timestamp with time zone,
     comments jsonb DEFAULT '[]'::jsonb NOT NULL,
+    name_due_at timestamp with time zone,
+    name_tries smallint DEFAULT 0 NOT NULL,
     last_answer_at timestamp with time zone,
     active_at timestamp with time zone GENERATED ALWAYS AS (COALESCE(GREATEST(last_inbound_at, last_answer_at), created_at)) STORED NOT NULL,
     created_at timestamp with time zone NOT NULL
@@ -334,7 +335,7 @@ CREATE TABLE public.inbound (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     sender_id uuid NOT NULL,
-    provider_key text NOT NULL,
+    provider_key text NOT NULL COLLATE pg_catalog."C",
     kind text NOT NULL,
     fact jsonb NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
@@ -438,6 +439,18 @@ CREATE UNLOGGED TABLE public.rate_limits (
     full_at timestamp with time zone NOT NULL,
     granted integer NOT NULL
 );
+CREATE TABLE public.reconciliations (
+    sender_id uuid NOT NULL,
+    workspace_id uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone,
+    done_until timestamp with time zone,
+    since timestamp with time zone,
+    began_at timestamp with time zone,
+    after text,
+    failures smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT reconciliations_check CHECK (((since IS NULL) = (began_at IS NULL)))
+);
 CREATE TABLE public.replies (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -510,7 +523,6 @@ CREATE TABLE public.senders (
     sent_days integer DEFAULT 0 NOT NULL,
     last_sent_on date,
     last_begun_at timestamp with time zone,
-    last_message_id uuid,
     ready_at timestamp with time zone NOT NULL,
     rests_until timestamp with time zone,
     rest_reason text,
@@ -711,6 +723,8 @@ ALTER TABLE ONLY public.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.rate_limits
     ADD CONSTRAINT rate_limits_pkey PRIMARY KEY (key_id);
+ALTER TABLE ONLY public.reconciliations
+    ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (sender_id);
 ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_inbound_id_key UNIQUE (inbound_id);
 ALTER TABLE ONLY public.replies
@@ -761,8 +775,11 @@ CREATE INDEX campaigns_by_workspace ON public.campaigns USING btree (workspace_i
 CREATE INDEX campaigns_due ON public.campaigns USING btree (due_at) WHERE (state = 'running'::text);
 CREATE INDEX clients_by_workspace ON public.clients USING btree (workspace_id, id);
 CREATE UNIQUE INDEX clients_external_id ON public.clients USING btree (workspace_id, external_id) WHERE (external_id IS NOT NULL);
+CREATE INDEX contacts_merged ON public.contacts USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 CREATE INDEX conversations_by_activity ON public.conversations USING btree (workspace_id, active_at, id);
+CREATE INDEX conversations_by_contact ON public.conversations USING btree (contact_id);
 CREATE INDEX conversations_by_workspace ON public.conversations USING btree (workspace_id, id);
+CREATE INDEX conversations_unnamed ON public.conversations USING btree (name_due_at) WHERE (name_due_at IS NOT NULL);
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
 CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, event_id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));
 CREATE INDEX deliveries_waiting ON ONLY public.deliveries USING btree (endpoint_id, due_at) WHERE ((state = 'pending'::text) AND (due_at IS NOT NULL));
@@ -773,6 +790,9 @@ CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (cre
 CREATE INDEX import_rejects_by_person ON public.import_rejects USING btree (workspace_id, handle_hash) WHERE (handle_hash IS NOT NULL);
 CREATE INDEX imports_by_campaign ON public.imports USING btree (campaign_id, id);
 CREATE INDEX imports_unended ON public.imports USING btree (rows_read, id) WHERE (ended_at IS NULL);
+CREATE INDEX inbound_by_age ON public.inbound USING btree (received_at);
+CREATE INDEX inbound_by_contact ON public.inbound USING btree (contact_id) WHERE (contact_id IS NOT NULL);
+CREATE INDEX inbound_unnamed ON public.inbound USING btree (sender_id, ((fact ->> 'igsid'::text))) WHERE ((contact_id IS NULL) AND (processed_at IS NOT NULL));
 CREATE INDEX inbound_unprocessed ON public.inbound USING btree (id) WHERE (processed_at IS NULL);
 CREATE INDEX message_templates_by_workspace ON public.message_templates USING btree (workspace_id, id);
 CREATE INDEX messages_bad_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
@@ -790,6 +810,7 @@ CREATE UNIQUE INDEX messages_once ON public.messages USING btree (target_id, ste
 CREATE UNIQUE INDEX messages_once_a_comment ON public.messages USING btree (sender_id, comment_id) WHERE ((comment_id IS NOT NULL) AND (state <> 'not_sent'::text));
 CREATE UNIQUE INDEX messages_one_in_flight ON public.messages USING btree (sender_id) WHERE (state = 'sending'::text);
 CREATE INDEX messages_unknown ON public.messages USING btree (workspace_id, id) WHERE (state = 'unknown'::text);
+CREATE INDEX reconciliations_due ON public.reconciliations USING btree (due_at);
 CREATE INDEX replies_by_contact ON public.replies USING btree (contact_id);
 CREATE INDEX replies_by_target ON public.replies USING btree (target_id);
 CREATE INDEX replies_by_workspace ON public.replies USING btree (workspace_id, id);
@@ -798,6 +819,7 @@ CREATE INDEX replies_opted_out_by_sender ON public.replies USING btree (sender_i
 CREATE INDEX sandbox_messages_by_recipient ON public.sandbox_messages USING btree (workspace_id, recipient);
 CREATE INDEX sandbox_plans_due ON public.sandbox_plans USING btree (workspace_id, due_at);
 CREATE INDEX sender_credentials_by_age ON public.sender_credentials USING btree (refreshed_at);
+CREATE INDEX senders_by_instagram_id ON public.senders USING btree (instagram_id) WHERE (instagram_id IS NOT NULL);
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX suppressions_by_workspace ON public.suppressions USING btree (workspace_id, id);
@@ -875,6 +897,10 @@ ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_sender_id_fkey FOREIGN KEY (sender_id) REFERENCES public.senders(id);
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_target_id_fkey FOREIGN KEY (target_id) REFERENCES public.targets(id);
+ALTER TABLE ONLY public.reconciliations
+    ADD CONSTRAINT reconciliations_sender_id_fkey FOREIGN KEY (sender_id) REFERENCES public.senders(id);
+ALTER TABLE ONLY public.reconciliations
+    ADD CONSTRAINT reconciliations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaigns(id);
 ALTER TABLE ONLY public.replies

@@ -26,7 +26,7 @@ from iglayers.replies.labels import Label, Labelled, label_of
 from iglayers.replies.model import Answered, Relabelled, Reply, ReplyNotFound, event_data, reply_data
 from iglayers.replies.optout import is_opt_out, is_opt_out_payload
 from iglayers.senders import queries as senders
-from iglayers.senders import queries_threads
+from iglayers.senders import queries_conversations as conversations
 from iglayers.senders.actions import canonical_username
 from iglayers.senders.model import Sender, SenderNotFound
 from iglayers.targets import queries_replies as targets
@@ -34,9 +34,17 @@ from iglayers.targets import queries_replies as targets
 MAX_TEXT = 10_000
 # A person's clock and ours differ; a reply from tomorrow is a typing error.
 CLOCKS_DIFFER = timedelta(minutes=5)
-# After a person's last word the platform lets their account be answered so long.
-WINDOW = timedelta(hours=24)
 BY_HAND = "assisted"  # the transport of accounts that a person uses, to which no window applies
+# Why somebody is suppressed who asked for it.
+ASKED = "asked by a reply"
+
+
+class NotYet(Exception):
+    """Something else must be known first: a fact is read again after so many seconds. No failure."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds: float = seconds
 
 
 class NewReply(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -58,13 +66,15 @@ class LabelChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """A reply that is to be recorded.
 
+    Without a contact nobody knows yet who wrote it, but by `igsid`, Instagram's id of the person for this account.
     `payload` is what a tapped button carries. `label` is the word of `author`, who logs it by hand; `only` their
     client, whose messages alone it may answer.
     """
 
     workspace_id: WorkspaceId
     sender: Sender
-    contact: ContactRow
+    contact: ContactRow | None
+    igsid: str | None = None
     text: str
     received_at: datetime
     inbound_id: UUID | None = None
@@ -100,29 +110,56 @@ async def log_by_hand(conn: Connection, caller: Caller, new: NewReply, *, pepper
 async def record(conn: Connection, incoming: Incoming, *, now: datetime) -> Reply | None:
     """Match a reply to the newest message of its sender to its person, and do what follows; None if it was known.
 
-    Locks the campaign against cancelling, targets by id, then the contact. The wake-up is last: others who hold
-    targets wait for that row.
+    Locks the campaign against cancelling, targets by id, the contact, then the thread. The wake-up is last: others
+    who hold targets wait for that row.
     """
-    answered = await queries.newest_message(
-        conn, incoming.workspace_id, sender_id=incoming.sender.id, contact_id=incoming.contact.id, only=incoming.only
-    )
+    workspace_id, sender_id, contact = incoming.workspace_id, incoming.sender.id, incoming.contact
+    before = None if incoming.inbound_id is None else await queries.stored(conn, workspace_id, incoming.inbound_id)
+    if before is not None and (before.contact_id is not None or contact is None):
+        return None
+    answered, stopped = None, 0
+    if contact is not None:
+        answered = await queries.newest_message(
+            conn, workspace_id, sender_id=sender_id, contact_id=contact.id,
+            until=incoming.received_at + CLOCKS_DIFFER, only=incoming.only,
+        )  # fmt: skip
     reply = await _reply(conn, incoming, answered)
-    stopped = await _mark(conn, incoming.workspace_id, incoming.contact.id, reply, now=now)
-    await contacts.lock(conn, incoming.workspace_id, [incoming.contact.id])
+    if before is not None:
+        reply = msgspec.structs.replace(
+            reply, id=before.id, text=before.text, opted_out=before.opted_out, label=before.label,
+            label_reason=before.label_reason, labelled_by=before.labelled_by,
+        )  # fmt: skip
+    if contact is not None:
+        stopped = await _mark(conn, workspace_id, contact.id, reply, now=now)
+        await contacts.lock(conn, workspace_id, [contact.id])
     if not await queries.insert(
-        conn, reply, workspace_id=incoming.workspace_id, contact_id=incoming.contact.id, inbound_id=incoming.inbound_id
+        conn, reply, workspace_id=workspace_id, contact_id=contact and contact.id, inbound_id=incoming.inbound_id
     ):
         return None
-    await queries_threads.heard(
-        conn, incoming.workspace_id, sender_id=incoming.sender.id, contact=incoming.contact, at=incoming.received_at,
-        opens_for=None if incoming.sender.transport == BY_HAND else WINDOW,
-    )  # fmt: skip
-    await _tell(conn, incoming.workspace_id, incoming.contact.id, EventType.REPLY_RECEIVED, reply, now=now)
-    if reply.opted_out:
-        await _opt_out(conn, incoming, reply, now=now)
+    if contact is not None:
+        await _tell(conn, workspace_id, contact.id, EventType.REPLY_RECEIVED, reply, now=now)
+        if reply.opted_out:
+            await opt_out(conn, workspace_id, contact.id, reply, now=now)
+    await _keep_thread(conn, incoming, now=now)
     if stopped:
-        await account_queries.wake(conn, incoming.workspace_id)
+        await account_queries.wake(conn, workspace_id)
     return reply
+
+
+async def _keep_thread(conn: Connection, incoming: Incoming, *, now: datetime) -> None:
+    """The person's word opens the window of the thread with this account."""
+    # What Instagram itself told opens the window, whoever else uses the account.
+    opens = incoming.igsid is not None or incoming.sender.transport != BY_HAND
+    act = conversations.Act(at=incoming.received_at, is_word=True, opens=opens)
+    workspace_id, sender_id, contact = incoming.workspace_id, incoming.sender.id, incoming.contact
+    if incoming.igsid is not None:
+        thread = await conversations.note_by_igsid(conn, workspace_id, sender_id, incoming.igsid, act, now=now)
+        if contact is None and thread.contact_id is not None:
+            raise NotYet(0)
+    elif contact is not None:
+        await conversations.note_by_contact(
+            conn, workspace_id, sender_id, contact.id, act, username=contact.username, now=now
+        )
 
 
 async def relabel(conn: Connection, caller: Caller, reply_id: ReplyId, wanted: LabelChange) -> Relabelled:
@@ -141,17 +178,19 @@ async def relabel(conn: Connection, caller: Caller, reply_id: ReplyId, wanted: L
         found, label=wanted.label, label_reason=reason or f"Set by {caller.actor}.", labelled_by=caller.actor
     )
     was_nobodys = found.label is Label.AUTOMATIC
-    stopped = await _mark(conn, workspace_id, contact_id, reply, now=caller.now) if was_nobodys else 0
-    # Whoever labels the same person's replies waits here, so that each sees the label that the other left.
-    await contacts.lock(conn, workspace_id, [contact_id])
+    stopped = 0
+    if contact_id is not None:
+        stopped = await _mark(conn, workspace_id, contact_id, reply, now=caller.now) if was_nobodys else 0
+        # Whoever labels the same person's replies waits here, so that each sees the label that the other left.
+        await contacts.lock(conn, workspace_id, [contact_id])
     before = await queries.by_id(conn, workspace_id, reply_id, only=caller.client_id)
     assert before is not None
     await queries.set_label(conn, workspace_id, reply)
     await accounts.audit(
         conn, caller, "reply.labelled", reply_id, before={"label": before.label}, after={"label": reply.label},
-        reason=reason, contact_id=contact_id.uuid,
+        reason=reason, contact_id=contact_id and contact_id.uuid,
     )  # fmt: skip
-    if before.label is not reply.label:
+    if before.label is not reply.label and contact_id is not None:
         await _tell(conn, workspace_id, contact_id, EventType.REPLY_LABELLED, reply, now=caller.now)
     if stopped:
         await account_queries.wake(conn, workspace_id)
@@ -217,7 +256,8 @@ async def _reply(conn: Connection, incoming: Incoming, answered: Answered | None
     if incoming.label is not None and not opted_out:
         found, by = Labelled(incoming.label, f"Set by {incoming.author}."), incoming.author
     return Reply(
-        id=ReplyId.new(), instagram_username=incoming.contact.username, sender_id=incoming.sender.id,
+        id=ReplyId.new(), instagram_username=incoming.contact and incoming.contact.username,
+        sender_id=incoming.sender.id,
         sender_username=incoming.sender.username, client_id=answered.client_id if answered else incoming.only,
         campaign_id=answered and answered.campaign_id, target_id=answered and answered.target_id,
         message_id=answered and answered.message_id, text=incoming.text, opted_out=opted_out, label=found.label,
@@ -227,7 +267,7 @@ async def _reply(conn: Connection, incoming: Incoming, answered: Answered | None
 
 async def _arrival(conn: Connection, incoming: Incoming, answered: Answered | None) -> Arrival:
     """How the reply came. A button that was tapped, and what a person read and logged, says nothing by its speed."""
-    if answered is None:
+    if answered is None or incoming.contact is None:
         return Arrival()
     is_timed = answered.is_last and incoming.author is None and incoming.payload is None
     said_before = await queries.said_before(
@@ -250,15 +290,17 @@ async def _tell(
     ))  # fmt: skip
 
 
-async def _opt_out(conn: Connection, incoming: Incoming, reply: Reply, *, now: datetime) -> None:
-    """Nobody in the workspace writes to this person again, from this commit on; told once, however often it is said."""
-    is_news = await contact_actions.opt_out(
-        conn, workspace_id=incoming.workspace_id, contact_id=incoming.contact.id, reason="asked by a reply", now=now
-    )
-    if not is_news:
+async def opt_out(
+    conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId, reply: Reply, *, now: datetime
+) -> None:
+    """Nobody in the workspace writes to this person again, from this commit on; told once, however often it is said.
+
+    The contact is locked.
+    """
+    if not await contact_actions.opt_out(conn, workspace_id=workspace_id, contact_id=contact_id, reason=ASKED, now=now):
         return
     data = {"instagramUsername": reply.instagram_username, "campaignId": reply.campaign_id} | reply_data(reply)
     await events.record(conn, NewEvent(
-        type=EventType.CONTACT_OPTED_OUT, workspace_id=incoming.workspace_id, at=now, client_id=reply.client_id,
-        campaign_id=reply.campaign_id, contact_id=incoming.contact.id, data=data,
+        type=EventType.CONTACT_OPTED_OUT, workspace_id=workspace_id, at=now, client_id=reply.client_id,
+        campaign_id=reply.campaign_id, contact_id=contact_id, data=data,
     ))  # fmt: skip

@@ -40,6 +40,18 @@ class Relabelled(Reply, frozen=True, kw_only=True):
     effect: str
 
 
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply as it stands in the database; without a contact while nobody knows who wrote it."""
+
+    id: ReplyId
+    contact_id: ContactId | None
+    text: str | None
+    opted_out: bool
+    label: Label
+    label_reason: str | None
+    labelled_by: str | None
+
+
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """The message that a reply answers."""
 

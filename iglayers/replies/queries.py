@@ -1,16 +1,18 @@
 """The only SQL on replies, and the reads that match them to what was written."""
 
+from datetime import datetime
 from uuid import UUID
 
 from iglayers.core.db import Connection, execute, row, rows, value
 from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, ReplyId, SenderId, WorkspaceId
-from iglayers.replies.model import Answered, Context, Filters, Reply
+from iglayers.replies.model import Answered, Context, Filters, Reply, Stored
 
 
 async def newest_message(
-    conn: Connection, workspace_id: WorkspaceId, *, sender_id: SenderId, contact_id: ContactId, only: ClientId | None
-) -> Answered | None:
-    """The newest message of this sender that may have reached this person; nothing is locked."""
+    conn: Connection, workspace_id: WorkspaceId, *, sender_id: SenderId, contact_id: ContactId, until: datetime,
+    only: ClientId | None,
+) -> Answered | None:  # fmt: skip
+    """The newest message of this sender that may have reached this person by then; nothing is locked."""
     return await row(conn, Answered, """
         SELECT m.id AS message_id, m.target_id, m.campaign_id, c.client_id, m.begun_at,
                NOT EXISTS (
@@ -23,10 +25,11 @@ async def newest_message(
         ) AS m
         JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
         WHERE m.sender_id = $2 AND m.kind = 'step' AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
+          AND m.begun_at <= $5
           AND ($4::uuid IS NULL OR c.client_id = $4)
         ORDER BY m.begun_at DESC, m.id DESC
         LIMIT 1
-    """, workspace_id, sender_id, contact_id, only)  # fmt: skip
+    """, workspace_id, sender_id, contact_id, only, until)  # fmt: skip
 
 
 async def hold_campaign(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> None:
@@ -40,17 +43,50 @@ async def hold_campaign(conn: Connection, workspace_id: WorkspaceId, campaign_id
 
 
 async def insert(
-    conn: Connection, reply: Reply, *, workspace_id: WorkspaceId, contact_id: ContactId, inbound_id: UUID | None
+    conn: Connection, reply: Reply, *, workspace_id: WorkspaceId, contact_id: ContactId | None, inbound_id: UUID | None
 ) -> bool:
-    """A new reply; False when this fact was read before."""
+    """A new reply, or one that was stored before its person was known and is completed; False if nothing is new."""
     return bool(await execute(conn, """
-        INSERT INTO replies (id, workspace_id, sender_id, contact_id, client_id, campaign_id, target_id, message_id,
-                             inbound_id, text, opted_out, label, label_reason, labelled_by, author, received_at)
+        INSERT INTO replies AS r (id, workspace_id, sender_id, contact_id, client_id, campaign_id, target_id,
+                                  message_id, inbound_id, text, opted_out, label, label_reason, labelled_by, author,
+                                  received_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-        ON CONFLICT (inbound_id) DO NOTHING
+        ON CONFLICT (inbound_id) DO UPDATE
+        SET contact_id = excluded.contact_id, client_id = excluded.client_id, campaign_id = excluded.campaign_id,
+            target_id = excluded.target_id, message_id = excluded.message_id
+        WHERE r.contact_id IS NULL AND excluded.contact_id IS NOT NULL
     """, reply.id, workspace_id, reply.sender_id, contact_id, reply.client_id, reply.campaign_id, reply.target_id,
         reply.message_id, inbound_id, reply.text, reply.opted_out, reply.label, reply.label_reason, reply.labelled_by,
         reply.author, reply.received_at))  # fmt: skip
+
+
+async def stored(conn: Connection, workspace_id: WorkspaceId, inbound_id: UUID) -> Stored | None:
+    """The reply that a fact became."""
+    return await row(conn, Stored, """
+        SELECT id, contact_id, text, opted_out, label, label_reason, labelled_by
+        FROM replies
+        WHERE workspace_id = $1 AND inbound_id = $2
+    """, workspace_id, inbound_id)  # fmt: skip
+
+
+async def set_text(
+    conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId, *, text: str | None, opted_out: bool
+) -> None:
+    """What the person made of a reply. Who asked for no more messages has asked, whatever became of the text."""
+    await execute(conn, """
+        UPDATE replies SET text = $3, opted_out = opted_out OR $4 WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, reply_id, text, opted_out)  # fmt: skip
+
+
+async def opted_out_unnamed(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, igsid: str) -> bool:
+    """Whether a person asked for no more messages before the name was known."""
+    return await value(conn, """
+        SELECT EXISTS (
+            SELECT FROM inbound i
+            JOIN replies r ON r.workspace_id = $1 AND r.inbound_id = i.id
+            WHERE i.workspace_id = $1 AND i.sender_id = $2 AND i.fact ->> 'igsid' = $3
+              AND i.contact_id IS NULL AND i.processed_at IS NOT NULL AND r.opted_out)
+    """, workspace_id, sender_id, igsid)  # fmt: skip
 
 
 async def said_before(
@@ -64,11 +100,12 @@ async def said_before(
     """, workspace_id, contact_id, message_id, text)  # fmt: skip
 
 
-async def contact_of(conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId) -> ContactId:
-    """Who wrote a reply that is there."""
-    return ContactId(await value(
+async def contact_of(conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId) -> ContactId | None:
+    """Who wrote a reply, once that is known."""
+    found = await value(
         conn, "SELECT contact_id FROM replies WHERE workspace_id = $1 AND id = $2", workspace_id, reply_id
-    ))  # fmt: skip
+    )
+    return None if found is None else ContactId(found)
 
 
 async def set_label(conn: Connection, workspace_id: WorkspaceId, reply: Reply) -> None:
@@ -155,3 +192,11 @@ async def of_contacts(
         ORDER BY r.received_at DESC, r.id DESC
         LIMIT $4
     """, workspace_id, contact_ids, only, limit)  # fmt: skip
+
+
+async def move(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What one locked person answered, the other did; how many replies."""
+    return await execute(
+        conn, "UPDATE replies SET contact_id = $3 WHERE workspace_id = $1 AND contact_id = $2",
+        workspace_id, gone, kept,
+    )  # fmt: skip

@@ -2,22 +2,52 @@
 
 from uuid import UUID
 
-from iglayers.core.db import Connection, execute, row
-from iglayers.core.ids import ContactId, WorkspaceId, uuid7_block
+import msgspec
+
+from iglayers.core.clock import Moment
+from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.ids import ContactId, SenderId, WorkspaceId, uuid7_block
 from iglayers.senders.model import Inbound, Received
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """A workspace that has an Instagram account as its sender."""
+
+    sender_id: SenderId
+    workspace_id: WorkspaceId
+    instagram_id: str
+
+
+class TextState(msgspec.Struct, frozen=True, kw_only=True):
+    """What edits and a deletion say about one message, whatever came first."""
+
+    inbound_id: UUID | None  # of the message itself; None while it has not come
+    is_unread: bool  # and will be
+    is_deleted: bool
+    edited_text: str | None  # of the newest edit
+    edited_at: Moment | None
+
+
+async def holders(conn: Connection, instagram_ids: list[str]) -> list[Holder]:
+    """The senders that are these accounts, in all workspaces; deleted ones too, whose threads go on."""
+    return await rows(conn, Holder, """
+        SELECT id AS sender_id, workspace_id, instagram_id FROM senders WHERE instagram_id = ANY ($1)
+    """, instagram_ids)  # fmt: skip
 
 
 async def insert(conn: Connection, received: list[Received]) -> int:
     """Store facts that are new; one that came before is ignored. The number stored.
 
-    Sorted, so that two calls with the same facts meet them in one order.
+    They are read in the order in which they happened, and written in one order, so that two calls with the same facts
+    wait for each other and never deadlock.
     """
-    received = sorted(received, key=lambda each: (each.sender_id.bytes, each.fact.provider_key))
+    received = sorted(received, key=lambda each: each.fact.occurred_at)
     return await execute(conn, """
         INSERT INTO inbound (id, workspace_id, sender_id, provider_key, kind, fact, occurred_at)
         SELECT each.id, each.workspace_id, each.sender_id, each.provider_key, each.kind, each.fact, each.occurred_at
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[])
             AS each (id, workspace_id, sender_id, provider_key, kind, fact, occurred_at)
+        ORDER BY each.sender_id, each.provider_key
         ON CONFLICT (sender_id, provider_key) DO NOTHING
     """, uuid7_block(len(received)), [each.workspace_id for each in received], [each.sender_id for each in received],
         [each.fact.provider_key for each in received], [each.fact.kind for each in received],
@@ -46,6 +76,62 @@ async def put_back(conn: Connection, workspace_id: WorkspaceId, inbound_id: UUID
     """, workspace_id, inbound_id)  # fmt: skip
 
 
+async def put_off(conn: Connection, workspace_id: WorkspaceId, inbound_id: UUID, *, seconds: float) -> None:
+    """Waits for something else to be known first, which is no failure."""
+    await execute(conn, """
+        UPDATE inbound SET not_before = clock_timestamp() + make_interval(secs => $3)
+        WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, inbound_id, seconds)  # fmt: skip
+
+
+async def read_again(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, igsid: str) -> int:
+    """What was read of a person before the name was known. The caller holds the thread."""
+    return await execute(conn, """
+        UPDATE inbound SET processed_at = NULL, not_before = NULL
+        WHERE workspace_id = $1 AND sender_id = $2 AND fact ->> 'igsid' = $3
+          AND contact_id IS NULL AND processed_at IS NOT NULL
+    """, workspace_id, sender_id, igsid)  # fmt: skip
+
+
+async def text_state(
+    conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, key: str, deletion_key: str, edit_keys: str
+) -> TextState:  # fmt: skip
+    """What is known of a message's text. `edit_keys` is what the keys of its edits begin with."""
+    found = await row(conn, TextState, """
+        SELECT message.id AS inbound_id,
+               -- One that failed again and again is no reason to keep what was unsent.
+               coalesce(message.processed_at IS NULL AND message.failures < 3, false) AS is_unread,
+               EXISTS (
+                   SELECT FROM inbound WHERE workspace_id = $1 AND sender_id = $2 AND provider_key = $4) AS is_deleted,
+               edit.fact ->> 'text' AS edited_text, edit.occurred_at AS edited_at
+        FROM (SELECT) AS one
+        LEFT JOIN (
+            SELECT id, processed_at, failures FROM inbound
+            WHERE workspace_id = $1 AND sender_id = $2 AND provider_key = $3
+        ) AS message ON true
+        LEFT JOIN (
+            SELECT fact, occurred_at FROM inbound
+            -- Keys in the order of bytes: a colon, the number, and ; is the byte after the colon.
+            WHERE workspace_id = $1 AND sender_id = $2 AND provider_key > $5 AND provider_key < rtrim($5, ':') || ';'
+            ORDER BY (fact ->> 'numEdit')::int DESC NULLS LAST
+            LIMIT 1
+        ) AS edit ON true
+    """, workspace_id, sender_id, key, deletion_key, edit_keys)  # fmt: skip
+    assert found is not None
+    return found
+
+
+async def forget_texts(
+    conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, keys: list[str], edit_keys: str
+) -> None:
+    """What a message and its edits said, and nothing else: the message was unsent."""
+    await execute(conn, """
+        UPDATE inbound SET fact = fact - ARRAY['text', 'payload', 'referral']
+        WHERE workspace_id = $1 AND sender_id = $2
+          AND (provider_key = ANY ($3) OR (provider_key > $4 AND provider_key < rtrim($4, ':') || ';'))
+    """, workspace_id, sender_id, keys, edit_keys)  # fmt: skip
+
+
 async def mark_processed(
     conn: Connection, workspace_id: WorkspaceId, inbound_id: UUID, *, contact_id: ContactId | None
 ) -> None:
@@ -57,12 +143,36 @@ async def mark_processed(
     """, workspace_id, inbound_id, contact_id)  # fmt: skip
 
 
-async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+async def erase(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str]
+) -> None:
     """What came in from these people, and the threads with them; the providers' keys stay, so nothing is read twice."""
     await execute(conn, """
         UPDATE inbound SET fact = '{}', processed_at = coalesce(processed_at, clock_timestamp())
         WHERE workspace_id = $1 AND contact_id = ANY ($2)
     """, workspace_id, contact_ids)  # fmt: skip
-    await execute(
-        conn, "DELETE FROM conversations WHERE workspace_id = $1 AND contact_id = ANY ($2)", workspace_id, contact_ids
-    )
+    # A second thread of the account with somebody of this name is nobody's yet, and holds the name.
+    await execute(conn, """
+        DELETE FROM conversations
+        WHERE workspace_id = $1 AND (contact_id = ANY ($2) OR (contact_id IS NULL AND username = ANY ($3)))
+    """, workspace_id, contact_ids, usernames)  # fmt: skip
+
+
+async def drop_old(conn: Connection, *, limit: int) -> int:
+    """Facts that were read and are older than their workspace keeps data: gone, or empty where a reply names them.
+
+    Providers tell nothing again after so long, so the keys are not needed any more.
+    """
+    return await execute(conn, """
+        WITH old AS (
+            SELECT i.id, EXISTS (SELECT FROM replies r WHERE r.inbound_id = i.id) AS is_named
+            FROM workspaces w
+            JOIN inbound i ON i.workspace_id = w.id
+            WHERE i.received_at < clock_timestamp() - make_interval(days => w.retention_days)
+              AND i.processed_at IS NOT NULL AND i.fact <> '{}'
+            LIMIT $1
+        ), emptied AS (
+            UPDATE inbound i SET fact = '{}' FROM old WHERE i.id = old.id AND old.is_named
+        )
+        DELETE FROM inbound i USING old WHERE i.id = old.id AND NOT old.is_named
+    """, limit)  # fmt: skip

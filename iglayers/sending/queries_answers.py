@@ -83,7 +83,7 @@ async def begin(
             ON CONFLICT DO NOTHING
             RETURNING id
         ), sender AS (
-            UPDATE senders s SET last_begun_at = $10, last_message_id = $1
+            UPDATE senders s SET last_begun_at = $10
             FROM message
             WHERE s.workspace_id = $3 AND s.id = $6
         ), thread AS (
@@ -106,7 +106,7 @@ async def write_down(conn: Connection, answer: Answer, *, text: str, event: tupl
                                   state, begun_at, settled_at, author)
             VALUES ($1, $2, $3, 'answer', $4, $5, $6, $7, $8, 'sent', $9, $9, $10)
         ), sender AS (
-            UPDATE senders SET last_begun_at = $9, last_message_id = $1 WHERE workspace_id = $3 AND id = $6
+            UPDATE senders SET last_begun_at = $9 WHERE workspace_id = $3 AND id = $6
         ), thread AS (
             UPDATE conversations SET last_answer_at = greatest(last_answer_at, $9) WHERE workspace_id = $3 AND id = $14
         )

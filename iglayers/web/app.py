@@ -23,6 +23,7 @@ from iglayers.replies import api as replies
 from iglayers.replies import api_conversations as conversations
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
+from iglayers.senders import api_inbound as inbound
 from iglayers.senders import api_instagram as instagram
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
@@ -30,6 +31,8 @@ from iglayers.sending import api_outbox as outbox
 from iglayers.templates import api as templates
 from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
+from iglayers.web.head import Head
+from iglayers.web.linger import Linger
 
 ROUTES = [
     *accounts.ROUTES,
@@ -66,6 +69,7 @@ def create(services: Services) -> ASGIApp:
     litestar = Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
+            *inbound.ROUTES,
             dashboard.ROUTER,
             *docs.ROUTES,
             *instagram.PAGES,
@@ -79,4 +83,4 @@ def create(services: Services) -> ASGIApp:
         # Bodies are bounded where they are read, by each route's own limit.
         request_max_body_size=None,
     )
-    return RequestId(litestar)
+    return RequestId(Linger(Head(litestar)))

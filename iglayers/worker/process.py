@@ -17,8 +17,11 @@ from iglayers.campaigns import actions_imports as imports
 from iglayers.core.clock import real_now
 from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
+from iglayers.replies.asking import ask_names
+from iglayers.senders import queries_inbound, queries_reconciliations
 from iglayers.senders.transports import build
 from iglayers.senders.transports.instagram.graph import Graph
+from iglayers.senders.transports.instagram.reconcile import reconcile
 from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
 from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
@@ -49,6 +52,8 @@ class Worker:
         """Work until stopped."""
         db = self._services.db
         await self._mark.check(db)
+        async with db.connection() as conn:
+            await queries_reconciliations.hasten(conn)
         loops = [
             asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
             asyncio.create_task(self._every(1.0, lambda: answers_settle.end_leases(db))),
@@ -58,6 +63,8 @@ class Worker:
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
+            asyncio.create_task(self._every(1.0, lambda: ask_names(self._services, self._graph))),
+            asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, self._graph))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
@@ -124,7 +131,10 @@ class Worker:
             return
 
     async def _keep_house(self) -> None:
-        """Next month's partitions, and answers that can no longer be replayed."""
+        """Next month's partitions, answers that can no longer be replayed, and what came in longer ago than is kept."""
         async with self._services.db.transaction() as conn:
             await account_queries.partition_events(conn, month=datetime.now(UTC).date())
             await account_queries.forget_old_answers(conn)
+        async with self._services.db.connection() as conn:
+            while await queries_inbound.drop_old(conn, limit=2_000):
+                pass

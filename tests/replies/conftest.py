@@ -6,6 +6,7 @@ import pytest
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.core.db import Database
+from tests.replies.instagram import Inbox
 from tests.replies.ledger import Ledger
 from tests.senders.orders import a_sender
 from tests.sending.conftest import world
@@ -22,3 +23,9 @@ def services(services: Services) -> Services:
 @pytest.fixture
 async def ledger(database: Database, test_caller: Caller) -> Ledger:
     return Ledger(database, test_caller, await a_sender(database, test_caller))
+
+
+@pytest.fixture
+async def inbox(database: Database, services: Services, caller: Caller) -> Inbox:
+    """A connected account of the live workspace."""
+    return await Inbox.opened(database, services, caller)

@@ -123,6 +123,7 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /suppressions": lambda world: [filled(_SUPPRESSION, world), filled({"suppressions": [_SUPPRESSION]}, world)],
     "POST /suppressions/import": no_fields,
     "DELETE /suppressions/{username}": no_fields,
+    "POST /contacts/{username}/merge": one(into="jane.new", reason="new name"),
     "DELETE /contacts/{username}": no_fields,
     "POST /message-templates": one(name="Intro", body="Hi {{firstName}}"),
     "PATCH /message-templates/{id}": one(name="Intro", body="Hi {{firstName}}"),

@@ -80,6 +80,10 @@ async def insufficient_scope(stage: Stage) -> Answer:
     return await stage.api.with_key(reader.key).post("/clients", {"name": "Acme"})
 
 
+async def not_from_instagram(stage: Stage) -> Answer:
+    return await stage.api.outside("POST", "/instagram/webhook", data=b"{}")
+
+
 async def usage_limit_exceeded(stage: Stage) -> Answer:
     await stage.with_somebody()
     await stage.api.patch("/workspace", {"monthlyLimit": 1})
@@ -206,7 +210,7 @@ PROVOCATIONS: dict[str, tuple[int, Callable[[Stage], Awaitable[Answer]]]] = {
     for status, provocations in {
         400: [missing_required_field, invalid_field, invalid_json],
         401: [invalid_api_key],
-        403: [insufficient_scope, usage_limit_exceeded],
+        403: [insufficient_scope, usage_limit_exceeded, not_from_instagram],
         404: [
             campaign_not_found, client_not_found, template_not_found, target_not_found, sender_not_found,
             webhook_not_found, not_found,

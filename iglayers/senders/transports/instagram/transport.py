@@ -26,7 +26,7 @@ from iglayers.senders.model import (
     Unknown,
 )
 from iglayers.senders.queries_credentials import Credential
-from iglayers.senders.transports.instagram import credentials, eligibility, errors, outcomes
+from iglayers.senders.transports.instagram import credentials, eligibility, errors, inbound, outcomes
 from iglayers.senders.transports.instagram.errors import Meaning
 from iglayers.senders.transports.instagram.graph import Graph, GraphAnswer
 
@@ -95,8 +95,8 @@ class InstagramTransport:
         return Sent(provider_message_id) if found == provider_message_id else None
 
     def parse_inbound(self, raw: dict[str, Any]) -> list[Fact]:
-        del raw
-        return []
+        """Of all accounts that a webhook tells of."""
+        return [told.fact for told in inbound.parse(raw, now=real_now())]
 
     async def _prepare(self, order: Order) -> Ready | NotSent:
         """Everything that can go wrong without a byte leaving."""
