@@ -66,6 +66,14 @@ class Form:
         """What was chosen in a file's field; nothing when none was."""
         return self._files.get(name, b"")
 
+    def checked(self, prefix: str) -> list[str]:
+        """What was ticked among boxes whose names begin with this: the rest of their names."""
+        return [name.removeprefix(prefix) for name in self._fields if name.startswith(prefix)]
+
+    def names(self) -> list[str]:
+        """Every field that was sent, in the order of the page."""
+        return list(self._fields)
+
     def text(self, name: str) -> str | None:
         """A field's text; None when it is empty."""
         return self.get(name).strip() or None

@@ -71,10 +71,11 @@ def _notices(waiting: Waiting, month: Usage) -> list[Notice]:
             "Look the conversation up and say whether it arrived. Nothing is sent again by itself.")),
         (waiting.challenged, Notice(
             "challenged", _many(waiting.challenged, "sender is", "senders are") + " challenged by Instagram",
-            "Open the Instagram app as that account, verify it, then resume the sender.")),
+            "Open the Instagram app as that account, verify it, then resume the sender.",
+            "/senders?state=challenged")),
         (waiting.disabled, Notice(
             "failed", _many(waiting.disabled, "sender is", "senders are") + " disabled by Instagram",
-            "Appeal in the Instagram app, or take the sender out of its campaigns.")),
+            "Appeal in the Instagram app, or take the sender out of its campaigns.", "/senders?state=disabled")),
         (waiting.disabled_webhooks, Notice(
             "failed", _many(waiting.disabled_webhooks, "webhook is", "webhooks are") + " switched off",
             "Mend the endpoint, switch it on, and replay what it missed.", "/webhooks")),
@@ -83,7 +84,7 @@ def _notices(waiting: Waiting, month: Usage) -> list[Notice]:
             "Events wait and are delivered once the endpoint answers.", "/webhooks")),
         (waiting.in_outbox, Notice(
             "waiting", _many(waiting.in_outbox, "message waits", "messages wait") + " in the outbox",
-            "A person sends these by hand.")),
+            "A person sends these by hand.", "/outbox")),
     ]  # fmt: skip
     notices = [notice for count, notice in found if count]
     if month.limit is not None and month.sent >= month.limit * NEARLY_USED:

@@ -48,17 +48,23 @@ class Entry(msgspec.Struct, frozen=True):
 # A page that exists has its line here; nothing else is needed to link it. The order: Home, Campaigns, Inbox, Outbox;
 # Contacts, Templates, Clients, Suppressions; Senders, Webhooks, API keys, Usage, Audit log, People.
 NAVIGATION: tuple[tuple[Entry, ...], ...] = (
-    (Entry("Home", "/", "house", bar=True),),
+    (
+        Entry("Home", "/", "house", bar=True),
+        Entry("Campaigns", "/campaigns", "megaphone", bar=True),
+        Entry("Inbox", "/inbox", "inbox", bar=True),
+        Entry("Outbox", "/outbox", "smartphone", bar=True),
+    ),
     (
         Entry("Contacts", "/contacts", "contact-round"),
         Entry("Templates", "/templates", "file-text"),
-        Entry("Clients", "/clients", "store", bar=True),
+        Entry("Clients", "/clients", "store"),
         Entry("Suppressions", "/suppressions", "ban"),
     ),
     (
+        Entry("Senders", "/senders", "send"),
         Entry("Webhooks", "/webhooks", "webhook", Scope.ADMIN),
         Entry("API keys", "/api-keys", "key-round", Scope.ADMIN),
-        Entry("Usage", "/usage", "chart-column", bar=True),
+        Entry("Usage", "/usage", "chart-column"),
         Entry("Audit log", "/audit-log", "scroll-text", Scope.ADMIN),
         Entry("People", "/people", "users", Scope.ADMIN),
         Entry("Settings", "/settings", "settings", Scope.ADMIN),

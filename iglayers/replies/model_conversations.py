@@ -77,3 +77,5 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     label: Label | None = None
     window_open: bool | None = None
     needs_answer: bool | None = None
+    campaign_id: CampaignId | None = None  # one of the replies answers a message of it
+    opted_out: bool | None = None

@@ -17,6 +17,7 @@ async def page(  # noqa: PLR0913 the place in the order is a moment and an id
     return await rows(
         conn, Conversation, _PAGE, workspace_id, filters.only, now, filters.sender_id, filters.contact_id,
         filters.label, filters.window_open, filters.needs_answer, before, before_id, limit, None,
+        filters.campaign_id, filters.opted_out,
     )  # fmt: skip
 
 
@@ -27,7 +28,7 @@ async def by_id(
     """One conversation."""
     return await row(
         conn, Conversation, _PAGE, workspace_id, only, now, None, None, None, None, None, None, None, 1,
-        conversation_id,
+        conversation_id, None, None,
     )  # fmt: skip
 
 
@@ -114,6 +115,16 @@ _PAGE: LiteralString = """
       AND ($6::text IS NULL OR clear.label = $6)
       AND ($7::boolean IS NULL OR coalesce(v.window_ends_at > $3, false) = $7)
       AND ($8::boolean IS NULL OR waits.yes = $8)
+      AND ($13::uuid IS NULL
+           OR EXISTS (
+               SELECT FROM replies r
+               WHERE r.workspace_id = $1 AND r.contact_id = v.contact_id AND r.sender_id = v.sender_id
+                 AND r.campaign_id = $13))
+      AND ($14::boolean IS NULL
+           OR EXISTS (
+               SELECT FROM replies r
+               WHERE r.workspace_id = $1 AND r.contact_id = v.contact_id AND r.sender_id = v.sender_id
+                 AND r.opted_out) = $14)
       AND ($9::timestamptz IS NULL OR (v.active_at, v.id) < ($9, $10::uuid))
     ORDER BY v.active_at DESC, v.id DESC
     LIMIT $11

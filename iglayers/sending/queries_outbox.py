@@ -45,21 +45,25 @@ async def hand_over(conn: Connection, attempt: Attempt, *, variant: int) -> None
 
 async def page(  # noqa: PLR0913 the filters of a list
     conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, actor: str, sender_id: SenderId | None,
-    status: CardStatus | None, after: MessageId | None, limit: int,
+    status: CardStatus | None, after: MessageId | None, limit: int, mine: bool = False,
 ) -> list[CardRow]:  # fmt: skip
-    """Cards to work on, oldest first: those of running campaigns, all that are claimed, one's own that are unknown."""
+    """Cards to work on, oldest first: those of running campaigns, all that are claimed, one's own that are unknown.
+
+    `mine`: only those that `actor` has claimed or said something of.
+    """
     return await rows(conn, CardRow, _CARDS + """
         WHERE m.workspace_id = $1 AND m.route = 'assisted' AND m.kind = 'step'
           AND ($2::uuid IS NULL OR m.client_id = $2)
           AND ($4::uuid IS NULL OR m.sender_id = $4)
           AND ($6::uuid IS NULL OR m.id > $6)
           AND ($5::text IS NULL OR m.state = $5)
+          AND (NOT $8 OR m.author = $3)
           AND (m.state = 'claimed'
                OR m.state = 'unknown' AND m.author = $3
                OR m.state = 'handed_over' AND c.state = 'running' AND s.state = 'active' AND s.archived_at IS NULL)
         ORDER BY m.id
         LIMIT $7
-    """, workspace_id, only, actor, sender_id, status, after, limit)  # fmt: skip
+    """, workspace_id, only, actor, sender_id, status, after, limit, mine)  # fmt: skip
 
 
 async def by_id(

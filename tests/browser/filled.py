@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from iglayers.core.clock import real_now
 from iglayers.core.db import Database
-from iglayers.core.ids import CampaignId, SenderId, TargetId, WorkspaceId
+from iglayers.core.ids import CampaignId, ClientId, SenderId, TargetId, WorkspaceId
 from tests.serving import Api
 from tests.targets.uploads import people, write_to
 
@@ -15,6 +15,11 @@ CLIENTS = (
     ("Studio Okapi", "okapi", None, 40), ("Casa Verde", "casa-verde", 10, None),
 )  # fmt: skip
 DAYS = 29
+REPLIES = (
+    "Sounds lovely, tell me more!", "Yes, I'm interested 😊 What would you need from me?", "stop",
+    "Hey! Thanks for writing. I am travelling until next week, can we talk after the 12th?",
+    "How much do you pay for one reel and two stories?", "No thanks",
+)  # fmt: skip
 
 
 async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, written_to: int = 260) -> None:
@@ -37,6 +42,8 @@ async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, writt
         reply = "Sounds lovely, tell me more!" if state == "sent" and chance.random() < 0.22 else None
         await write_to(database, target, state=state, reply=reply)
     await _spread(database, [TargetId.parse(each) for each in targets], SenderId.parse(sender), chance)
+    await _talk(api)
+    await _hand_over(api, database, client=made[1], template=template)
     async with database.transaction() as conn:
         await conn.execute("UPDATE workspaces SET monthly_limit = 250 WHERE id = $1", workspace_id.uuid)
         await conn.execute(
@@ -51,6 +58,42 @@ async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, writt
             "INSERT INTO usage_months (workspace_id, month, sent) VALUES ($1, date_trunc('month', now())::date, 231) "
             "ON CONFLICT (workspace_id, month) DO UPDATE SET sent = excluded.sent",
             workspace_id.uuid,
+        )
+
+
+async def _talk(api: Api) -> None:
+    """Some of them write back, and one is answered."""
+    for number, text in enumerate(REPLIES):
+        fields = {"instagramUsername": f"creator.{number}", "senderUsername": "luna.team", "text": text}
+        await api.post("/replies", fields)
+    thread = (await api.get("/conversations", instagramUsername="creator.1")).body["data"][0]["id"]
+    await api.post(f"/conversations/{thread}/messages", {"text": "Lovely! When would you have time for a call?"})
+
+
+async def _hand_over(api: Api, database: Database, *, client: str, template: str) -> None:
+    """Cards of an account that a person uses."""
+    sender = (await api.post("/senders", {"username": "northwind.hello", "transport": "assisted"})).body["id"]
+    fields = {"clientId": client, "name": "Autumn tasting", "messageTemplateId": template, "senderIds": [sender]}
+    campaign = (await api.post("/campaigns", fields)).body["id"]
+    people = [
+        {"instagramUsername": "mara.brews", "fullName": "Mara Lindqvist", "firstName": "Mara", "category": "Coffee",
+         "followerCount": 48_200},
+        {"instagramUsername": "thefilterfox", "fullName": "Jonas Fuchs", "firstName": "Jonas", "followerCount": 9_130},
+        {"instagramUsername": "cafe.con.lucia", "firstName": "Lucía"},
+    ]  # fmt: skip
+    await api.post(f"/campaigns/{campaign}/targets", {"targets": people})
+    await api.post(f"/campaigns/{campaign}/start")
+    async with database.transaction() as conn:
+        await conn.execute("""
+            INSERT INTO messages (id, attempt_id, workspace_id, client_id, campaign_id, target_id, contact_id,
+                                  sender_id, step, route, state, begun_at)
+            SELECT id, id, workspace_id, $3, campaign_id, id, contact_id, $2, 0, 'assisted', 'handed_over', now()
+            FROM targets WHERE campaign_id = $1
+        """, CampaignId.parse(campaign).uuid, SenderId.parse(sender).uuid, ClientId.parse(client).uuid)  # fmt: skip
+        await conn.execute(
+            "UPDATE targets SET state = 'awaiting_operator', sender_id = $2, next_due_at = NULL WHERE campaign_id = $1",
+            CampaignId.parse(campaign).uuid,
+            SenderId.parse(sender).uuid,
         )
 
 

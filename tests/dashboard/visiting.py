@@ -1,11 +1,13 @@
 """A browser without its window: cookies kept, forms sent with their token, as the headers of one say."""
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from iglayers.accounts.model_people import Role
 from iglayers.dashboard.request import SESSION_COOKIE
 
 _TOKEN = re.compile(r'name="form_token" value="(\w+)"')
@@ -40,3 +42,6 @@ class Visit:
             for name, cookie in answer.cookies.items():
                 self.cookies[name] = cookie.value
             return answer.status, await answer.text(), answer.headers
+
+
+As = Callable[[Role], Awaitable[Visit]]

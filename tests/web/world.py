@@ -87,7 +87,7 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
         "clients": client, "message-templates": template, "templates": template, "senders": sender["id"],
         "campaigns": campaign,
         "api-keys": key["id"], "targets": target, "messages": str(MessageId(message)), "replies": str(ReplyId(reply)),
-        "conversations": str(ConversationId(conversation)), "events": event,
+        "conversations": str(ConversationId(conversation)), "inbox": str(ConversationId(conversation)), "events": event,
         "suppressions": "jane.doe", "contacts": "jane.doe", "webhooks": endpoint,
         "replays": replay["id"], "outbox": str(MessageId(message)),
         "deliveries": await _delivery(database, endpoint, event), "yesterday": yesterday, "imports": imported,

@@ -5,11 +5,13 @@ document.documentElement.classList.add("has-script");
 
 function localTimes(root) {
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   for (const element of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(element.dateTime);
     element.title = element.title || `${full.format(moment)} (${element.textContent.trim()})`;
     if (element.dataset.style === "date") element.textContent = day.format(moment);
+    else if (element.dataset.style === "clock" && moment.toDateString() === new Date().toDateString()) element.textContent = clock.format(moment);
     else if (element.dataset.style === "ago") element.textContent = ago(moment);
     else element.textContent = full.format(moment);
   }
