@@ -94,6 +94,7 @@ async def serving(
 ) -> AsyncGenerator[str]:
     """The application around `services`, under the URL that is given; `around` may put something about it."""
     port = free_port()
+    services.stopping.clear()
     server = Server(
         around(app.create(services)),
         address="127.0.0.1",
@@ -107,6 +108,7 @@ async def serving(
         await _listening(port, running)
         yield f"http://127.0.0.1:{port}"
     finally:
+        services.stopping.set()
         server.stop()
         await running
 

@@ -1,7 +1,10 @@
 """Fields of a form as a browser sends them, what was wrong with them, and structs made of them."""
 
+import io
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl
+
+from multipart import MultipartError, MultipartParser, parse_options_header
 
 from iglayers.core import body
 from iglayers.core.errors import Error, Invalid
@@ -14,17 +17,39 @@ MOST_FIELDS = 500
 class Form:
     """The fields that were sent, or that a page begins with, and the error that came back for one of them."""
 
-    def __init__(self, fields: dict[str, str] | None = None) -> None:
+    def __init__(self, fields: dict[str, str] | None = None, files: dict[str, bytes] | None = None) -> None:
         self._fields: dict[str, str] = fields or {}
+        self._files: dict[str, bytes] = files or {}
         self.error: Error | None = None
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
+    def parse(cls, data: bytes, content_type: str = "") -> Self:
+        kind, options = parse_options_header(content_type)
+        if kind == "multipart/form-data":
+            return cls._of_parts(data, options.get("boundary", ""))
         try:
             pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
         except ValueError:
             raise Invalid("The form cannot be read.", param="body") from None
         return cls({name: text.replace("\r\n", "\n") for name, text in pairs})
+
+    @classmethod
+    def _of_parts(cls, data: bytes, boundary: str) -> Self:
+        """A form with files in it; all of it is in memory already, and stays there."""
+        made = cls()
+        try:
+            parts = MultipartParser(
+                io.BytesIO(data), boundary, content_length=len(data), memory_limit=len(data) + 1,
+                spool_limit=len(data) + 1, part_limit=MOST_FIELDS,
+            )  # fmt: skip
+            for part in parts:
+                if part.filename is None:
+                    made._fields[part.name] = part.value.replace("\r\n", "\n")
+                else:
+                    made._files[part.name] = part.raw
+        except (MultipartError, UnicodeDecodeError):
+            raise Invalid("The form cannot be read.", param="body") from None
+        return made
 
     @classmethod
     def of(cls, **fields: object) -> Self:
@@ -33,6 +58,14 @@ class Form:
 
     def get(self, name: str) -> str:
         return self._fields.get(name, "")
+
+    def file(self, name: str) -> bytes | None:
+        """A file that was sent; None when none was chosen."""
+        return self._files.get(name) or None
+
+    def checked(self, prefix: str) -> list[str]:
+        """What was ticked among boxes whose names begin with this: the rest of their names."""
+        return [name.removeprefix(prefix) for name in self._fields if name.startswith(prefix)]
 
     def text(self, name: str) -> str | None:
         """A field's text; None when it is empty."""

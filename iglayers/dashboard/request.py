@@ -16,7 +16,7 @@ from litestar.datastructures import Cookie
 
 from iglayers.accounts.model import Scope
 from iglayers.accounts.model_people import Membership, Role, Session
-from iglayers.accounts.request import ApiRequest
+from iglayers.accounts.request import MAX_JSON_BYTES, ApiRequest
 from iglayers.core.crypto import token_hash
 from iglayers.core.db import Connection
 from iglayers.core.errors import Forbidden
@@ -80,14 +80,14 @@ class PageRequest(ApiRequest):
         """Whether htmx asks for a part of the page."""
         return self.headers.get("hx-request") == "true" and "hx-history-restore-request" not in self.headers
 
-    async def read_form(self, needs: Scope | None = None) -> Form:
+    async def read_form(self, needs: Scope | None = None, *, most: int = MAX_JSON_BYTES) -> Form:
         """The fields that were sent, by somebody who has the scope `needs`.
 
         Refused without the token of a form of this session and workspace.
         """
         if needs is not None:
             self.caller.needs(needs)
-        form = Form.parse(await self.raw_body())
+        form = Form.parse(await self.raw_body(most=most), self.headers.get("content-type", ""))
         sent = self.headers.get("x-form-token") or form.get("form_token")
         if not hmac.compare_digest(sent.encode(), self.visitor.form_token.encode()):
             raise Refused("This form is out of date: it was opened before a login or in another workspace.")

@@ -2,7 +2,23 @@
 
 from litestar import Router
 
-from iglayers.dashboard import account, audit_log, clients, entry, files, home, people, usage
+from iglayers.dashboard import (
+    account,
+    audit_log,
+    campaign_pace,
+    campaign_people,
+    campaign_setup,
+    campaigns,
+    clients,
+    entry,
+    files,
+    home,
+    live,
+    people,
+    targets,
+    unknown,
+    usage,
+)
 from iglayers.dashboard.guard import Guard
 from iglayers.dashboard.request import PageRequest
 
@@ -13,6 +29,13 @@ ROUTER = Router(
         *entry.ROUTES,
         *account.ROUTES,
         *home.ROUTES,
+        *campaigns.ROUTES,
+        *campaign_setup.ROUTES,
+        *campaign_people.ROUTES,
+        *campaign_pace.ROUTES,
+        *live.ROUTES,
+        *targets.ROUTES,
+        *unknown.ROUTES,
         *clients.ROUTES,
         *usage.ROUTES,
         *audit_log.ROUTES,

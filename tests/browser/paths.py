@@ -3,6 +3,13 @@
 # Placeholders are ids of tests/web/world.py, by their collection.
 PAGES = {
     "home": "/",
+    "campaigns": "/campaigns",
+    "campaign-new": "/campaigns/new",
+    "campaign": "/campaigns/{campaigns}",
+    "campaign-setup": "/campaigns/{campaigns}/setup",
+    "campaign-pace": "/campaigns/{campaigns}/pace",
+    "target": "/campaigns/{campaigns}/targets/{targets}",
+    "unknown": "/unknown",
     "clients": "/clients",
     "client-new": "/clients/new",
     "client": "/clients/{clients}",

@@ -22,7 +22,7 @@ class Visit:
     async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
         return await self._call("GET", path, None, headers)
 
-    async def post(self, path: str, fields: dict[str, str], **headers: str) -> tuple[int, str, Any]:
+    async def post(self, path: str, fields: Any, **headers: str) -> tuple[int, str, Any]:
         """Without a token of its own."""
         return await self._call("POST", path, fields, headers)
 
@@ -33,7 +33,7 @@ class Visit:
         return await self.post(action, fields | {"form_token": found[1]})
 
     async def _call(
-        self, method: str, path: str, fields: dict[str, str] | None, headers: dict[str, str]
+        self, method: str, path: str, fields: Any, headers: dict[str, str]
     ) -> tuple[int, str, Any]:
         sent = {"Accept": "text/html"} | {name.replace("_", "-"): text for name, text in headers.items()}
         sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
