@@ -1,5 +1,6 @@
 """What every benchmark needs: an installation of its own, and a line that says on what it ran."""
 
+import io
 import os
 import platform
 import secrets
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -37,6 +39,8 @@ class Bench(msgspec.Struct):
 async def opened(*, sandbox_speed: float) -> AsyncGenerator[Bench, None]:
     """A fresh installation on the embedded PostgreSQL, or on an empty database at IGLAYERS_DATABASE_URL."""
     log.configure("warning")
+    # A run that is killed has said how far it was.
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
     folder = _reachable_folder()
     settings = config.load(
         {},

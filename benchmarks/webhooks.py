@@ -9,6 +9,7 @@ same sink in the same run. Also what an event costs the transaction that writes 
 
 import argparse
 import asyncio
+import gc
 import multiprocessing
 import statistics
 import sys
@@ -46,6 +47,7 @@ async def main(event_count: int) -> bool:
         async with opened(sandbox_speed=1.0) as bench:
             await describe(bench)
             await _cost_of_an_event(bench)
+            gc.freeze()  # as `iglayers worker` does, for both
             return all([await _compare(bench, port, endpoints, event_count) for endpoints in (1, 100)])
 
 

@@ -25,6 +25,9 @@ from tests import databases
 from tests.databases import PEPPER, SECRET_KEY
 from tests.serving import Api, serving
 
+# No test reaches Meta: nothing listens there.
+NOWHERE = "http://127.0.0.1:9"
+
 # A loaded machine is no failure.
 hypothesis.settings.register_profile("iglayers", deadline=None)
 hypothesis.settings.load_profile("iglayers")
@@ -123,6 +126,8 @@ def services(database: Database, database_url: str, tmp_path: Path) -> Services:
     settings = Settings(
         data_dir=tmp_path, database_url=database_url, secret_key=SECRET_KEY.hex(),
         rate_limit_per_minute=600_000, rate_limit_burst=100_000, breaker_least=1_000_000,
+        instagram_app_id="990000000000001", instagram_app_secret="ig-app-secret-for-tests-0001",
+        instagram_graph_url=NOWHERE, instagram_api_url=NOWHERE, instagram_www_url=NOWHERE,
     )  # fmt: skip
     return Services(settings=settings, db=database, vault=Vault(SECRET_KEY), pepper=PEPPER)
 

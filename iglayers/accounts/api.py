@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, delete, get, post
 
 from iglayers.accounts import actions, queries
-from iglayers.accounts.model import KeyNotFound, Scope, WorkspaceNotFound
+from iglayers.accounts.model import AuditFilters, KeyNotFound, Scope, WorkspaceNotFound
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.core.ids import AuditId, ClientId, KeyId, WorkspaceId
 from iglayers.core.paging import page
@@ -85,10 +85,14 @@ async def revoke_key(request: ApiRequest) -> Response[bytes]:
 
 @get("/audit-log", scope_needed=Scope.ADMIN)
 async def audit_log(request: ApiRequest) -> Response[bytes]:
-    request.only_query("limit", "cursor")
-    limit, before = request.limit(), request.cursor(AuditId)
+    request.only_query("limit", "cursor", "action", "objectId", "actor", "since")
+    limit, before, asked = request.limit(), request.cursor(AuditId), request.query_params
+    filters = AuditFilters(
+        action=asked.get("action"), object_id=asked.get("objectId"), actor=asked.get("actor"),
+        since=request.moment("since"),
+    )  # fmt: skip
     async with request.connection() as conn:
-        found = await queries.audit_log(conn, request.caller.workspace_id, before=before, limit=limit + 1)
+        found = await queries.audit_log(conn, request.caller.workspace_id, filters, before=before, limit=limit + 1)
     return answer(page(found, limit))
 
 

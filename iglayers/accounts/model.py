@@ -135,6 +135,15 @@ class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class AuditFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines of the audit log are wanted; an action may be the first part alone, such as `campaign`."""
+
+    action: str | None = None
+    object_id: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+
+
 class AuditEntry(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     id: AuditId
     at: datetime

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from iglayers.accounts.model import ApiKey, AuditEntry, KeyAccess, Mode, StoredAnswer, Workspace
+from iglayers.accounts.model import ApiKey, AuditEntry, AuditFilters, KeyAccess, Mode, StoredAnswer, Workspace
 from iglayers.core.clock import Clock
 from iglayers.core.db import Connection, execute, row, rows, value
 from iglayers.core.ids import AuditId, ClientId, ContactId, KeyId, WorkspaceId
@@ -220,6 +220,15 @@ async def store_answer(conn: Connection, workspace_id: WorkspaceId, name: str, a
     """, workspace_id, name, answer.fingerprint, answer.status, answer.body)  # fmt: skip
 
 
+async def amend_answer(conn: Connection, workspace_id: WorkspaceId, name: str, *, status: int, body: bytes) -> None:
+    """What was answered goes on after its commit: a repeat gets this from now on."""
+    await execute(
+        conn,
+        "UPDATE idempotency_keys SET status = $3, body = $4 WHERE workspace_id = $1 AND key = $2",
+        workspace_id, name, status, body,
+    )  # fmt: skip
+
+
 async def forget_old_answers(conn: Connection) -> int:
     """Answers older than 24 h can no longer be replayed."""
     return await execute(conn, "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")
@@ -238,16 +247,21 @@ async def insert_audit(
 
 
 async def audit_log(
-    conn: Connection, workspace_id: WorkspaceId, *, before: AuditId | None, limit: int
+    conn: Connection, workspace_id: WorkspaceId, filters: AuditFilters, *, before: AuditId | None, limit: int
 ) -> list[AuditEntry]:
     """The audit log, newest first."""
     return await rows(conn, AuditEntry, """
         SELECT id, at, actor, action, object_id, before, after, reason, request_id
         FROM audit_log
         WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id < $2)
+          AND ($4::text IS NULL OR action = $4 OR starts_with(action, $4 || '.'))
+          AND ($5::text IS NULL OR object_id = $5)
+          AND ($6::text IS NULL OR actor = $6)
+          -- Ids begin with the moment, so the newest first end at it without a look at what is older.
+          AND ($7::timestamptz IS NULL OR (id >= uuid7_floor($7) AND at >= $7))
         ORDER BY id DESC
         LIMIT $3
-    """, workspace_id, before, limit)  # fmt: skip
+    """, workspace_id, before, limit, filters.action, filters.object_id, filters.actor, filters.since)  # fmt: skip
 
 
 async def insert_user(conn: Connection, user_id: UUID, *, email: str, password_hash: str) -> bool:

@@ -17,13 +17,14 @@ from litestar.status_codes import HTTP_200_OK
 from iglayers.accounts import queries
 from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
 from iglayers.core import body as json_body
+from iglayers.core.clock import Moment
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
 from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from iglayers.core.ids import Id
 from iglayers.core.paging import limit_of
-from iglayers.core.wire import json_bytes
+from iglayers.core.wire import decode_special, json_bytes
 
 T = TypeVar("T")
 IdT = TypeVar("IdT", bound=Id)
@@ -180,6 +181,16 @@ class ApiRequest(Request[Any, Any, Any]):
             raise Invalid(f"{param} must be true or false.", param=param)
         return text == "true"
 
+    def moment(self, param: str) -> Moment | None:
+        """A `?param=` that is a time with its offset."""
+        text = self.query_params.get(param)
+        if text is None:
+            return None
+        try:
+            return msgspec.convert(text, Moment, dec_hook=decode_special)
+        except msgspec.ValidationError as error:
+            raise Invalid(f"{param}: {error}.", param=param) from None
+
     def only_query(self, *known: str) -> None:
         """Refuse query parameters that this route does not know, so that a typing error is not ignored.
 
@@ -221,10 +232,27 @@ class ApiRequest(Request[Any, Any, Any]):
             await self._replay_or_lock(conn, name, fingerprint)
             yield unit
             assert unit.answered is not None, "a unit of work ends with an answer"
-            bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
-            sealed = self.services.vault.seal(unit.answered.content, bound_to=bound_to)
-            stored = StoredAnswer(fingerprint=fingerprint, status=unit.answered.status_code or 200, body=sealed)
+            stored = StoredAnswer(
+                fingerprint=fingerprint, status=unit.answered.status_code or 200, body=self._sealed(name, unit.answered)
+            )
             await queries.store_answer(conn, self.caller.workspace_id, name, stored)
+
+    async def amend(self, content: object, *, status: int = HTTP_200_OK) -> Response[bytes]:
+        """For what goes on after its unit of work has committed: the answer as it is now, also to a repeat.
+
+        Until this is called, or if it never is, a repeat gets what the unit answered.
+        """
+        answered, name = answer(content, status=status), self._idempotency_key()
+        if name is not None:
+            async with self.services.db.connection() as conn:
+                await queries.amend_answer(
+                    conn, self.caller.workspace_id, name, status=status, body=self._sealed(name, answered)
+                )
+        return answered
+
+    def _sealed(self, name: str, answered: Response[bytes]) -> bytes:
+        bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
+        return self.services.vault.seal(answered.content, bound_to=bound_to)
 
     async def _replay_or_lock(self, conn: Connection, name: str, fingerprint: bytes) -> None:
         workspace_id = self.caller.workspace_id

@@ -16,18 +16,26 @@ import structlog
 import typer
 
 from iglayers.accounts import queries
+from iglayers.accounts.request import Services
 from iglayers.cli import installation, ports
 from iglayers.cli.installation import InstallationError
 from iglayers.cli.options import REFUSALS, Given, command
 from iglayers.core import config, log
+from iglayers.core.clock import real_now
 from iglayers.core.config import Settings, SettingsError
 from iglayers.core.crypto import Vault, vault_key
 from iglayers.core.db import Connection, Database, connect
 from iglayers.core.migrate import pending
+from iglayers.senders import queries_credentials
+from iglayers.senders.model import CheckStep
+from iglayers.senders.transports.instagram import check
+from iglayers.senders.transports.instagram.graph import Graph
 
-_SECRET = {"secret_key", "metrics_token"}
-# Of other programs, or of settings that come with a later part.
-_NOT_OURS = ("IGLAYERS_API_KEY", "IGLAYERS_URL", "IGLAYERS_TEST_", "IGLAYERS_CI_", "IGLAYERS_INSTAGRAM_")
+_SECRET = {
+    "secret_key", "metrics_token", "instagram_app_secret", "instagram_meta_app_secret", "instagram_verify_token",
+}  # fmt: skip
+# Of other programs.
+_NOT_OURS = ("IGLAYERS_API_KEY", "IGLAYERS_URL", "IGLAYERS_TEST_", "IGLAYERS_CI_")
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -106,7 +114,7 @@ def _installation(given: Given) -> Iterable[Check]:
 
 def _address(settings: Settings) -> Generator[Check]:
     if ports.is_ready(settings):
-        yield Check("address", f"The API answers at {ports.url(settings)}.")
+        yield Check("address", f"The API answers at {config.public_url(settings)}.")
         return
     try:
         ports.free_port(settings)
@@ -175,17 +183,31 @@ async def _inside(settings: Settings, db: Database) -> list[Check]:
         sealed = await queries.pepper(conn)
         if sealed is None:
             return [*checks, Check("installation", "will be founded at the first start.")]
-        return [*checks, _secret_key(settings, sealed), await _dispatch(conn)]
-
-
-def _secret_key(settings: Settings, sealed: bytes) -> Check:
+        checks.append(await _dispatch(conn))
     try:
-        Vault(_key(settings)).open(sealed, bound_to="installation.pepper")
+        vault = Vault(_key(settings))
+        pepper = vault.open(sealed, bound_to="installation.pepper")
     except (RuntimeError, OSError) as error:
-        return Check(
-            "secret key", f"{error}. Set IGLAYERS_SECRET_KEY to the right one, or put secret.key back.", is_problem=True
-        )
-    return Check("secret key", "opens what this database holds.")
+        text = f"{error}. Set IGLAYERS_SECRET_KEY to the right one, or put secret.key back."
+        return [*checks, Check("secret key", text, is_problem=True)]
+    checks.append(Check("secret key", "opens what this database holds."))
+    services = Services(settings=settings, db=db, vault=vault, pepper=pepper)
+    return [
+        *checks,
+        *[Check(f"instagram {who}", step.text, is_problem=not step.ok) for who, step in await _instagram(services)],
+    ]
+
+
+async def _instagram(services: Services) -> list[tuple[str, CheckStep]]:
+    """Every connected account, step by step; what the app needs only where there is one."""
+    async with services.db.connection() as conn:
+        connected = await queries_credentials.connected(conn)
+    graph = Graph(services.settings)
+    found = [("app", step) for step in check.settings_steps(services.settings) if connected]
+    for each in connected:
+        steps = await check.connection_steps(services, graph, each, username=each.username, now=real_now())
+        found += [(each.username, step) for step in steps]
+    return found
 
 
 def _key(settings: Settings) -> bytes:

@@ -44,6 +44,8 @@ ENTRIES = (
     Entry("targets", "client_targets", "People of a campaign.", CALLS),
     Entry("results", "client_results", "Show or write what became of everybody in a campaign.", CALLS),
     Entry("replies", "client_people", "What people answered.", CALLS),
+    Entry("contacts", "client_people", "Everything known of one person.", CALLS),
+    Entry("conversations", "client_conversations", "Whoever said something, and your answers.", CALLS),
     Entry("suppressions", "client_people", "People who must not be written to.", CALLS),
     Entry("webhooks", "client_webhooks", "Endpoints that are told what happens.", CALLS),
     Entry("usage", "client_people", "Show the month: what is sent, what is left, by client and by sender.", CALLS),

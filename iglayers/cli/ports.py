@@ -5,9 +5,7 @@ import http.client
 import socket
 
 from iglayers.cli.installation import InstallationError
-from iglayers.core.config import Settings
-
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 what is listened on is not what is called
+from iglayers.core.config import Settings, called
 
 
 def free_port(settings: Settings) -> int:
@@ -30,17 +28,9 @@ def free_port(settings: Settings) -> int:
         return probe.getsockname()[1]
 
 
-def url(settings: Settings) -> str:
-    """Where people find the API and the dashboard."""
-    if settings.public_url is not None:
-        return settings.public_url.rstrip("/")
-    host = _ANY.get(settings.host, settings.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-
-
 def is_ready(settings: Settings) -> bool:
     """Whether the API answers, and its database too."""
-    connection = http.client.HTTPConnection(_ANY.get(settings.host, settings.host), settings.port, timeout=1)
+    connection = http.client.HTTPConnection(called(settings.host), settings.port, timeout=1)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK

@@ -1,5 +1,6 @@
-"""`senders add`: an Instagram account that messages leave from. `senders list` goes through the API."""
+"""`senders add` and `connect`: an Instagram account that messages leave from. `senders list` goes through the API."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -13,11 +14,14 @@ from iglayers.cli.options import Given, command
 from iglayers.core import body
 from iglayers.senders import actions
 from iglayers.senders.model import Sender
+from iglayers.senders.transports.instagram import connect
+from iglayers.senders.transports.instagram.connect import Started
 
 
 def add(group: typer.Typer) -> None:
     senders = typer.Typer(name="senders", help="Instagram accounts that write.", no_args_is_help=True)
     command(senders, "add")(add_sender)
+    command(senders, "connect")(connect_sender)
     add_to(senders)
     group.add_typer(senders)
 
@@ -35,16 +39,47 @@ def add_sender(  # noqa: PLR0913 an option a setting
     min_gap_seconds: Annotated[int | None, typer.Option(help="Least time between two messages.")] = None,
     ramp: Annotated[bool | None, typer.Option(help="Whether it starts with few messages a day.")] = None,
 ) -> None:  # fmt: skip
-    """Add a sender and print its id."""
+    """Add a sender and print its id; for instagram, its access token is read from standard input."""
     fields = {
         "username": username, "transport": transport, "clientIds": client, "hourlyLimit": hourly_limit,
         "dailyLimit": daily_limit, "minGapSeconds": min_gap_seconds, "ramp": ramp,
+        "accessToken": _token() if transport == "instagram" else None,
     }  # fmt: skip
     new = body.convert({key: item for key, item in fields.items() if item is not None}, actions.NewSender)
     of_mode = mode or (Mode.TEST if transport == "sandbox" else Mode.LIVE)
 
     async def work(services: Services) -> Sender:
+        async with services.db.connection() as conn:
+            who = await caller(conn, of_mode, workspace)
+        connected = await connect.by_new(services, who, new)
         async with services.db.transaction() as conn:
-            return await actions.add(conn, await caller(conn, of_mode, workspace), new)
+            return await connect.add(conn, who, services, new, connected)
 
     print(with_services(given.settings(), work).id)
+
+
+def connect_sender(
+    given: Given,
+    *,
+    workspace: Annotated[str | None, typer.Option(help="Id or name, where there are several.")] = None,
+    client: Annotated[list[str] | None, typer.Option(help="Id of a client that it serves; all without.")] = None,
+    hourly_limit: Annotated[int | None, typer.Option(help="Messages in any 60 minutes.")] = None,
+    daily_limit: Annotated[int | None, typer.Option(help="Messages in any 24 hours.")] = None,
+) -> None:
+    """Print the address at which somebody logs in to connect an account; the server does the rest."""
+    fields = {"clientIds": client, "hourlyLimit": hourly_limit, "dailyLimit": daily_limit}
+    wanted = body.convert({key: item for key, item in fields.items() if item is not None}, actions.SenderChange)
+
+    async def work(services: Services) -> Started:
+        async with services.db.transaction() as conn:
+            who = await caller(conn, Mode.LIVE, workspace)
+            return await connect.start(conn, who, services.settings, wanted)
+
+    print(with_services(given.settings(), work).url)
+
+
+def _token() -> str | None:
+    """Never an argument: those stand in the list of processes and in the shell's history."""
+    if sys.stdin.isatty():
+        return typer.prompt("Access token", hide_input=True, err=True)
+    return sys.stdin.readline(2_001).strip() or None

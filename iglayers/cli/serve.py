@@ -14,7 +14,7 @@ from iglayers.cli import installation, ports
 from iglayers.cli.options import Given, command
 from iglayers.cli.parts import Host, HttpWebhooks, Port
 from iglayers.cli.supervisor import Supervisor
-from iglayers.core.config import Settings
+from iglayers.core.config import Settings, public_url
 
 Workers = Annotated[int, typer.Option(min=0, max=64, help="How many worker processes.")]
 
@@ -58,7 +58,7 @@ class Ready:
             return
         self._said = True
         with suppress(OSError):  # nobody reads it any more
-            url = ports.url(self._settings)
+            url = public_url(self._settings)
             setup = f"\nCreate the owner: {url}/setup?token={self._setup_token}" if self._setup_token else ""
             print(f"IG Layers is ready at {url}{setup}", flush=True)
 

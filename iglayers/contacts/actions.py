@@ -159,6 +159,20 @@ async def suppress_contact(  # noqa: PLR0913 one fact each
     return written[0].is_new
 
 
+async def opt_out(
+    conn: Connection, *, workspace_id: WorkspaceId, contact_id: ContactId, reason: str, now: datetime
+) -> bool:
+    """The person wants no messages from anybody in the workspace; whether that is news, and so to be told.
+
+    The caller holds the contact's lock, and tells `contact.opted_out`.
+    """
+    known = await queries.of_contact(conn, workspace_id, contact_id)
+    await suppress_contact(
+        conn, workspace_id=workspace_id, contact_id=contact_id, reason=reason, source="opt_out", now=now
+    )
+    return not any(each.client_id is None and each.source in ("opt_out", "erasure") for each in known)
+
+
 async def unsuppress(
     conn: Connection, caller: Caller, username: str, *, client_id: ClientId | None, pepper: bytes
 ) -> Suppression:

@@ -13,6 +13,13 @@ class ContactNotFound(NotFound):
     remedy = "Check the username and the workspace of your key."
 
 
+class MergedMeanwhile(Conflict):
+    """Between the look and the lock, the person became another one."""
+
+    code = "conflict"
+    remedy = "Send the request again."
+
+
 class SuppressionNotFound(NotFound):
     code = "not_found"
     remedy = "List the suppressions of this person: GET /suppressions?instagramUsername=..."

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from iglayers.contacts.model import ContactRow, Suppression
+from iglayers.contacts.model import ContactRow, MergedMeanwhile, Suppression
 from iglayers.contacts.usernames import handle_hash
-from iglayers.core.db import Connection, execute, rows, stream, value
+from iglayers.core.db import Connection, execute, plain, rows, stream, value
 from iglayers.core.ids import ClientId, ContactId, SuppressionId, WorkspaceId
 
 
@@ -88,14 +88,19 @@ async def by_username(
 
 
 async def lock(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId]) -> None:
-    """Hold these people until the transaction ends, in the order of every bulk statement."""
-    await execute(conn, """
-        SELECT id
+    """Hold these people until the transaction ends, in the order of every bulk statement.
+
+    MergedMeanwhile if one of them is by now somebody else, who is not held: what is written for them would be lost.
+    """
+    found = await conn.fetch("""
+        SELECT merged_into
         FROM contacts
         WHERE workspace_id = $1 AND id = ANY($2::uuid[])
         ORDER BY handle_hash
         FOR NO KEY UPDATE
-    """, workspace_id, list(contact_ids))  # fmt: skip
+    """, *plain([workspace_id, list(contact_ids)]))  # fmt: skip
+    if {each[0] for each in found} - {None, *(each.uuid for each in contact_ids)}:
+        raise MergedMeanwhile("This person was merged with another handle just now.")
 
 
 async def suppressed_among(
@@ -229,3 +234,38 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequen
         "UPDATE suppressions SET reason = '' WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[])",
         workspace_id, list(contact_ids),
     )  # fmt: skip
+
+
+async def merge(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> None:
+    """One locked person is from now on the other, with every handle that was merged into theirs."""
+    await execute(conn, """
+        UPDATE contacts SET merged_into = $3 WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)
+    """, workspace_id, gone, kept)  # fmt: skip
+
+
+async def move_suppressions(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What holds for either locked person holds for the one who is left; the number of suppressions moved.
+
+    Of two for the same client the longer one holds, and what the person asked for is not weakened by a list.
+    """
+    return await value(conn, """
+        WITH gone AS MATERIALIZED (
+            DELETE FROM suppressions WHERE workspace_id = $1 AND contact_id = $2
+            RETURNING id, client_id, reason, source, expires_at, created_at
+        ), written AS (
+            INSERT INTO suppressions AS old
+                (id, workspace_id, contact_id, client_id, reason, source, expires_at, created_at)
+            SELECT id, $1, $3, client_id, reason, source, expires_at, created_at FROM gone
+            ON CONFLICT (workspace_id, contact_id, client_id) DO UPDATE SET
+                (reason, source) = (
+                    SELECT CASE WHEN stays THEN old.reason ELSE excluded.reason END,
+                           CASE WHEN stays THEN old.source ELSE excluded.source END
+                    FROM (SELECT CASE
+                              WHEN (old.source = 'opt_out') <> (excluded.source = 'opt_out') THEN old.source = 'opt_out'
+                              ELSE coalesce(old.expires_at, 'infinity') >= coalesce(excluded.expires_at, 'infinity')
+                          END AS stays) AS rule),
+                expires_at = nullif(greatest(
+                    coalesce(old.expires_at, 'infinity'), coalesce(excluded.expires_at, 'infinity')), 'infinity')
+        )
+        SELECT count(*)::int FROM gone
+    """, workspace_id, gone, kept)  # fmt: skip

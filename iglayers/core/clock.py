@@ -15,7 +15,7 @@ class Moment(datetime):
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        utc = moment.astimezone(UTC)
+        utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
         return cls(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond // 1000 * 1000, UTC)
 
     def rfc3339(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -38,6 +39,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     metrics_token: str | None = None
+    instagram_app_id: str | None = None
+    instagram_app_secret: str | None = None
+    instagram_meta_app_secret: str | None = None
+    instagram_verify_token: str | None = None
+    instagram_human_agent: bool = False
+    instagram_api_version: Annotated[str, msgspec.Meta(pattern=r"^v[0-9]{1,3}\.[0-9]\Z")] = "v26.0"
+    instagram_graph_url: str = "https://graph.instagram.com"
+    instagram_api_url: str = "https://api.instagram.com"
+    instagram_www_url: str = "https://www.instagram.com"
 
     def __post_init__(self) -> None:
         # A lease that ends while a send may still be on the wire would let a second worker judge it.
@@ -52,6 +62,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("IGLAYERS_ALLOW_NETWORKS", str(error)) from None
         if not all(delay.isascii() and delay.isdigit() and len(delay) <= 6 for delay in listed(self.webhook_retries_s)):
             raise SettingsError("IGLAYERS_WEBHOOK_RETRIES_S", "must be whole seconds with commas between them")
+        for name in ("instagram_graph_url", "instagram_api_url", "instagram_www_url"):
+            if not _is_safe_base(getattr(self, name)):
+                raise SettingsError(
+                    f"IGLAYERS_{name.upper()}",
+                    "must be an https:// address without user, query or fragment; http:// only to this machine",
+                )
 
 
 class SettingsError(ValueError):
@@ -59,6 +75,33 @@ class SettingsError(ValueError):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
+
+
+def public_url(settings: Settings) -> str:
+    """Where people and other systems find the server."""
+    if settings.public_url is not None:
+        return settings.public_url.rstrip("/")
+    host = called(settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def called(host: str) -> str:
+    """The address under which a host that listens everywhere is called from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 it is compared, not listened on
+
+
+def _is_safe_base(url: str) -> bool:
+    """Whether tokens may be sent there: they must not cross a network in the clear."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not host or parts.query or parts.fragment or parts.username is not None or not url.isascii():
+        return False
+    if parts.scheme == "http":
+        return host in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https"
 
 
 def listed(text: str | None) -> list[str]:

@@ -191,7 +191,6 @@ class Client:
         ssl_context: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._deadline_s: float = deadline_s
         self._resolver: AbstractResolver = resolver or Resolver(deadline_s * LOOKUP_SHARE)
         connector = aiohttp.TCPConnector(
             limit=0,
@@ -204,9 +203,13 @@ class Client:
             connector=connector,
             response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # One clock for all of a request runs in `post`. This one tells what never was connected from what stalled,
-            # so that an address behind a firewall looks like one where nothing listens; so does the resolver's.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=deadline_s * CONNECT_SHARE),
+            headers={"Accept-Encoding": "identity", "Accept": "*/*"},
+            # One clock for all of a request, to the fraction of a second: beyond the threshold it would be rounded up.
+            # The other tells what never was connected from what stalled, so that an address behind a firewall looks
+            # like one where nothing listens; so does the resolver's.
+            timeout=aiohttp.ClientTimeout(
+                total=deadline_s, sock_connect=deadline_s * CONNECT_SHARE, ceil_threshold=deadline_s + 1
+            ),
             auto_decompress=False,
             trust_env=False,
             max_line_size=MAX_HEADER_BYTES,
@@ -220,20 +223,19 @@ class Client:
             raise RuntimeError("an outgoing request inside a transaction would hold its locks")
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._post(url, body, headers, began)
+            return await self._post(url, body, headers, began)
         except aiohttp.ConnectionTimeoutError:
             return Answer(failure=Failure.CONNECTION_FAILED, duration_ms=_since(began))
         except TimeoutError:
             return Answer(failure=Failure.TIMED_OUT, duration_ms=_since(began))
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            failure = _failure(error)
+            failure = failure_of(error)
             log.info("outgoing.failed", failure=failure, error=repr(error)[:500])
             return Answer(failure=failure, duration_ms=_since(began))
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], began: float) -> Answer:
-        sent = {"Accept-Encoding": "identity", "Accept": "*/*", **headers}
-        async with self._session.post(url, data=body, headers=sent, allow_redirects=False) as response:
+        sent = aiohttp.BytesPayload(body)
+        async with self._session.post(url, data=sent, headers=headers, allow_redirects=False) as response:
             read = await self._read(response)
             return Answer(
                 status=response.status,
@@ -317,7 +319,8 @@ class _Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
-def _failure(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
+    """What went wrong, in the one word that the log and people see."""
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
             return Failure.TLS_FAILED

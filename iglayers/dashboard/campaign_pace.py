@@ -42,7 +42,7 @@ async def show_pace(request: PageRequest) -> Response[bytes]:
     async with request.services.db.transaction() as conn:
         campaign = await actions.find(conn, caller, request.path_id(CampaignId, CampaignNotFound))
         found = await pace.read(conn, caller, campaign)
-        is_young = campaign.started_at is None or caller.now - campaign.started_at < YOUNG
+        is_young = campaign.started_at is None or campaign.started_at + YOUNG > caller.now
         by, span = ("hour", timedelta(hours=HOURS)) if is_young else ("day", timedelta(days=DAYS))
         series = await queries_stats.series(
             conn, caller.workspace_id, campaign.id, by=by, zone=found.day_zone, since=caller.now - span

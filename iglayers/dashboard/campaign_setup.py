@@ -260,9 +260,8 @@ def _schedule(form: Form, before: Schedule | None) -> dict[str, object] | None:
     dates = {"startAt": before.start_at, "endAt": before.end_at} if before else {}
     if not windows and not any(dates.values()):
         return None
-    return {"timezone": form.text("timezone") or "UTC", "windows": windows} | {
-        name: moment.rfc3339() for name, moment in dates.items() if moment
-    }
+    made: dict[str, object] = {"timezone": form.text("timezone") or "UTC", "windows": windows}
+    return made | {name: moment.rfc3339() for name, moment in dates.items() if moment}
 
 
 ROUTES = [new_campaign, create_campaign, preview_text, show_setup, change_texts, change_speed]

@@ -1,10 +1,10 @@
 """Fields of a form as a browser sends them, what was wrong with them, and structs made of them."""
 
 import io
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from multipart import MultipartError, MultipartParser, parse_options_header
+from multipart import MultipartError, MultipartParser
 
 from iglayers.core import body
 from iglayers.core.errors import Error, Invalid
@@ -24,9 +24,9 @@ class Form:
 
     @classmethod
     def parse(cls, data: bytes, content_type: str = "") -> Self:
-        kind, options = parse_options_header(content_type)
-        if kind == "multipart/form-data":
-            return cls._of_parts(data, options.get("boundary", ""))
+        kind, _, options = content_type.partition(";")
+        if kind.strip().lower() == "multipart/form-data":
+            return cls._of_parts(data, boundary=options.partition("boundary=")[2].strip().strip('"'))
         try:
             pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
         except ValueError:
@@ -34,22 +34,24 @@ class Form:
         return cls({name: text.replace("\r\n", "\n") for name, text in pairs})
 
     @classmethod
-    def _of_parts(cls, data: bytes, boundary: str) -> Self:
+    def _of_parts(cls, data: bytes, *, boundary: str) -> Self:
         """A form with files in it; all of it is in memory already, and stays there."""
-        made = cls()
+        whole = len(data) + 1
+        fields: dict[str, str] = {}
+        files: dict[str, bytes] = {}
         try:
-            parts = MultipartParser(
-                io.BytesIO(data), boundary, content_length=len(data), memory_limit=len(data) + 1,
-                spool_limit=len(data) + 1, part_limit=MOST_FIELDS,
-            )  # fmt: skip
+            # The library has no types.
+            parts = cast("Any", MultipartParser)(
+                io.BytesIO(data), boundary, memory_limit=whole, spool_limit=whole, part_limit=MOST_FIELDS
+            )
             for part in parts:
                 if part.filename is None:
-                    made._fields[part.name] = part.value.replace("\r\n", "\n")
+                    fields[part.name] = part.value.replace("\r\n", "\n")
                 else:
-                    made._files[part.name] = part.raw
+                    files[part.name] = part.raw
         except (MultipartError, UnicodeDecodeError):
             raise Invalid("The form cannot be read.", param="body") from None
-        return made
+        return cls(fields, files)
 
     @classmethod
     def of(cls, **fields: object) -> Self:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from typing import Any
 
 import asyncpg
 from litestar import Response, get
@@ -43,8 +44,8 @@ class Live(Response[bytes]):
         return self._answer
 
     async def _answer(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.ensure_future(disconnected(receive))
-        stopping = asyncio.ensure_future(self._request.services.stopping.wait())
+        gone: asyncio.Future[Any] = asyncio.ensure_future(disconnected(receive))
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(self._request.services.stopping.wait())
         headers = {**HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         _open.add(self)
         try:
@@ -61,7 +62,7 @@ class Live(Response[bytes]):
             gone.cancel()
             stopping.cancel()
 
-    async def _events(self, ends: set[asyncio.Future[None] | asyncio.Future[bool]]) -> AsyncGenerator[bytes, None]:
+    async def _events(self, ends: set[asyncio.Future[Any]]) -> AsyncGenerator[bytes, None]:
         yield f"retry: {RETRY_MS}\n\n".encode()
         told, told_at, began_at = "", time.monotonic(), time.monotonic()
         while time.monotonic() - began_at < LASTS_S:

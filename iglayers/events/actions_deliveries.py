@@ -19,6 +19,7 @@ from iglayers.events.actions_endpoints import lock
 from iglayers.events.attempts import error_of, is_success, opened, response_of
 from iglayers.events.model import EventType
 from iglayers.events.model_webhooks import (
+    ALL_EVENTS,
     MAX_REPLAY,
     Attempt,
     Cause,
@@ -105,7 +106,10 @@ async def redeliver(conn: Connection, caller: Caller, delivery_id: DeliveryId) -
 
 
 async def replay(conn: Connection, caller: Caller, endpoint_id: EndpointId, wanted: WantedReplay) -> Replay:
-    """Send everything since a moment once more, whatever came of it before, what was never queued too."""
+    """Send what the endpoint hears of since a moment once more, whatever came of it, what was never queued too.
+
+    Types that are asked for by name come even if the endpoint does not hear of them.
+    """
     endpoint = await lock(conn, caller, endpoint_id)
     if endpoint.state is EndpointState.DISABLED:
         raise InvalidState(f"The endpoint is disabled ({endpoint.disabled_reason}).", remedy="Enable it first.")
@@ -115,7 +119,8 @@ async def replay(conn: Connection, caller: Caller, endpoint_id: EndpointId, want
         raise Invalid(f"since must be within the last {MAX_REPLAY / timedelta(days=1):g} days.", param="since")
     if await queries.has_running_replay(conn, caller.workspace_id, endpoint_id):
         raise ReplayRunning("A replay to this endpoint is running.")
-    types = [str(each) for each in wanted.types] if wanted.types else None
+    asked = wanted.types or (endpoint.events if endpoint.events != [ALL_EVENTS] else [])
+    types = [str(each) for each in asked] or None
     begun = Replay(
         id=ReplayId.new(), endpoint_id=endpoint_id, since=wanted.since, types=types, state=ReplayState.RUNNING, total=0,
         queued=0, pending=0, created_at=now, ended_at=None,

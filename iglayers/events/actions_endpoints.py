@@ -25,10 +25,13 @@ from iglayers.events.model_webhooks import (
     DisabledReason,
     Endpoint,
     EndpointState,
+    EndpointWithMissed,
     EndpointWithSecret,
+    Missed,
     Secrets,
     TooManyEndpoints,
     WebhookNotFound,
+    replayable_since,
 )
 
 PerSecond = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
@@ -71,7 +74,7 @@ async def create(
 
 async def change(
     conn: Connection, caller: Caller, endpoint_id: EndpointId, wanted: EndpointChange, *, settings: Settings
-) -> Endpoint:
+) -> EndpointWithMissed:
     """Change what `wanted` names; it holds for what is delivered from now on."""
     before = await lock(conn, caller, endpoint_id)
     fields = {name: item for name, item in msgspec.structs.asdict(wanted).items() if item is not msgspec.UNSET}
@@ -86,28 +89,39 @@ async def change(
     await queries_endpoints.change(
         conn, msgspec.structs.replace(before, **fields, updated_at=now), workspace_id=caller.workspace_id
     )
+    missed = None
     if state is EndpointState.DISABLED:
         await queries_endpoints.disable(conn, caller.workspace_id, endpoint_id, reason=DisabledReason.BY_PERSON, at=now)
     elif before.state is EndpointState.DISABLED:
-        await queries_endpoints.enable(conn, caller.workspace_id, endpoint_id, at=now)
+        missed = await _enable(conn, caller, before)
     after = await lock(conn, caller, endpoint_id)
     old, new = accounts.changed(before, after)
     await accounts.audit(conn, caller, "webhook.changed", endpoint_id, before=old, after=new)
     if before.state is EndpointState.ENABLED and after.state is EndpointState.DISABLED:
         await queries.record(conn, disabled_event(caller.workspace_id, after, at=caller.now))
-    return after
+    return EndpointWithMissed(**msgspec.structs.asdict(after), missed=missed)
 
 
-async def enable(conn: Connection, caller: Caller, endpoint_id: EndpointId) -> Endpoint:
+async def enable(conn: Connection, caller: Caller, endpoint_id: EndpointId) -> EndpointWithMissed:
     """Deliver again, at once what waits; doing it again changes nothing. What happened meanwhile: replay."""
     before = await lock(conn, caller, endpoint_id)
     if before.state is EndpointState.ENABLED:
-        return before
-    await queries_endpoints.enable(conn, caller.workspace_id, endpoint_id, at=real_now())
+        return EndpointWithMissed(**msgspec.structs.asdict(before), missed=None)
+    missed = await _enable(conn, caller, before)
     after = await lock(conn, caller, endpoint_id)
     old, new = accounts.changed(before, after)
     await accounts.audit(conn, caller, "webhook.enabled", endpoint_id, before=old, after=new)
-    return after
+    return EndpointWithMissed(**msgspec.structs.asdict(after), missed=missed)
+
+
+async def _enable(conn: Connection, caller: Caller, before: Endpoint) -> Missed:
+    """Nothing is replayed by itself: who disabled an endpoint may not want what happened meanwhile, but must know."""
+    assert before.disabled_at is not None
+    now = real_now()
+    since = replayable_since(before.disabled_at, now=now)
+    events = await queries_endpoints.count_missed(conn, caller.workspace_id, before.id, since=since)
+    await queries_endpoints.enable(conn, caller.workspace_id, before.id, at=now)
+    return Missed(since=caller.clock.shows(since), events=events)
 
 
 async def rotate_secret(

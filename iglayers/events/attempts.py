@@ -4,7 +4,6 @@ from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from iglayers.core.clock import Moment
 from iglayers.core.crypto import Vault
 from iglayers.core.ids import EndpointId
 from iglayers.core.outgoing import Answer
@@ -33,7 +32,7 @@ def body_of(picked: Picked) -> bytes | None:
     # The same as encoding the feed's `Event`, at a quarter of its cost; a test compares them.
     head = (
         f'{{"id":"evt_{picked.event_id.hex}","type":"{picked.type}",'
-        f'"createdAt":"{Moment.of(picked.created_at).rfc3339()}","workspaceId":"ws_{picked.workspace_id.hex}",'
+        f'"createdAt":"{picked.created_at.isoformat(timespec="milliseconds")[:23]}Z","workspaceId":"ws_{picked.workspace_id.hex}",'
         f'"sequence":{picked.sequence},"data":'
     ).encode()
     body = head + bytes(picked.data) + b"}"
@@ -83,6 +82,8 @@ def response_of(answer: Answer) -> str | None:
     """The first bytes of what was answered, readable; for a redirect where it pointed."""
     if answer.status is None:
         return None
+    if not answer.body and answer.location is None:
+        return ""
     body = answer.body[:MAX_STORED_BYTES]
     if answer.location is not None:
         body = b"Location: " + answer.location[:2_048].encode("utf-8", "replace") + b"\n\n" + body

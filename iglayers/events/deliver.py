@@ -22,7 +22,7 @@ from iglayers.core.clock import Moment, real_now
 from iglayers.core.config import Settings, listed
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
-from iglayers.core.ids import EndpointId, WorkspaceId, uuid7, uuid7_block
+from iglayers.core.ids import EndpointId, WorkspaceId, uuid7
 from iglayers.core.outgoing import Client, client
 from iglayers.events import actions_endpoints, queries_engine
 from iglayers.events.actions_deliveries import go_on_with_replays
@@ -46,7 +46,7 @@ AHEAD_FAILING = PER_ENDPOINT
 MOST_UNWRITTEN = 1_024
 BATCH = 2_000
 # How long an answer waits for others to be written down with it.
-GATHER_S = 0.01
+GATHER_S = 0.02
 # An endpoint is held this long after its last delivery: the next may come soon.
 HOLD_S = 1.0
 PAUSE_S = 0.5
@@ -231,10 +231,7 @@ class Deliverer:
         until = now + self._lease
         async with self._db.connection() as conn:
             targets = await queries_engine.targets(conn, self._worker, [room.endpoint_id for room in rooms])
-            picked = await queries_engine.pick(
-                conn, self._worker, rooms, attempt_ids=uuid7_block(sum(room.most for room in rooms)), now=now,
-                lease_until=until,
-            )  # fmt: skip
+            picked = await queries_engine.pick(conn, self._worker, rooms, now=now, lease_until=until)
         for target in targets:
             line = self._lines[target.id.uuid]
             line.target = target
@@ -293,7 +290,8 @@ class Deliverer:
         """Post what waits for one endpoint, one after the other; up to four do so at the same time."""
         try:
             while line.waiting:
-                await self._wait_for_slot(line)
+                if line.target is not None and line.target.max_per_second:
+                    await self._wait_for_slot(line, line.target.max_per_second)
                 async with self._failing_slots if line.is_failing else self._slots:
                     if not line.waiting:
                         return
@@ -308,11 +306,8 @@ class Deliverer:
             line.carriers -= 1
             line.busy_at = time.monotonic()
 
-    async def _wait_for_slot(self, line: Line) -> None:
+    async def _wait_for_slot(self, line: Line, per_second: int) -> None:
         """The pace that the endpoint's owner asked for; one worker holds the endpoint, so it holds over all."""
-        per_second = line.target and line.target.max_per_second
-        if not per_second:
-            return
         moment = time.monotonic()
         line.next_slot = max(line.next_slot, moment) + 1 / per_second
         await asyncio.sleep(line.next_slot - 1 / per_second - moment)

@@ -33,6 +33,10 @@ class EventType(StrEnum):
     USAGE_WARNING = "usage.warning"
     WEBHOOK_DISABLED = "webhook.disabled"
     IMPORT_COMPLETED = "import.completed"
+    REPLY_LABELLED = "reply.labelled"
+    ANSWER_SENT = "answer.sent"
+    ANSWER_FAILED = "answer.failed"
+    ANSWER_UNKNOWN = "answer.unknown"
 
 
 class EventNotFound(NotFound):

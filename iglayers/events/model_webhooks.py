@@ -17,6 +17,9 @@ MAX_RETRY_AFTER = timedelta(hours=24)
 FAILING_FOR = timedelta(days=5)
 MAX_ROTATION_OVERLAP = timedelta(days=7)
 MAX_REPLAY = timedelta(days=14)
+# An event's id may be older than its commit by as long as a transaction lasts; and a person needs time to read.
+BEFORE_DISABLED = timedelta(minutes=1)
+TIME_TO_REPLAY = timedelta(hours=1)
 KEPT_FOR = timedelta(days=30)
 MAX_ENDPOINTS = 100
 ALL_EVENTS = "*"
@@ -101,6 +104,19 @@ class EndpointWithSecret(Endpoint, frozen=True, kw_only=True):
     secret: str
 
 
+class Missed(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """What happened while an endpoint was disabled and is not queued for it; a replay since `since` brings it."""
+
+    since: datetime
+    events: int
+
+
+class EndpointWithMissed(Endpoint, frozen=True, kw_only=True):
+    """An endpoint after a change; `missed` when it was enabled by it."""
+
+    missed: Missed | None
+
+
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     """What signs an endpoint's deliveries, as it is stored: encrypted."""
 
@@ -157,6 +173,11 @@ class Replay(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     pending: int
     created_at: datetime
     ended_at: datetime | None
+
+
+def replayable_since(disabled_at: datetime, *, now: datetime) -> datetime:
+    """The real moment since which a replay brings what a disabled endpoint missed, as far back as replays reach."""
+    return max(disabled_at - BEFORE_DISABLED, now - MAX_REPLAY + TIME_TO_REPLAY)
 
 
 class Verdict(msgspec.Struct, frozen=True):

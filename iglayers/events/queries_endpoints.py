@@ -86,6 +86,22 @@ async def disable(
     """, workspace_id, endpoint_id, reason, at))  # fmt: skip
 
 
+async def count_missed(conn: Connection, workspace_id: WorkspaceId, endpoint_id: EndpointId, *, since: datetime) -> int:
+    """Events since a moment that an endpoint asks for and that were never queued for it."""
+    return await value(conn, """
+        SELECT count(*)
+        FROM webhook_endpoints e
+        JOIN events v ON v.workspace_id = $1 AND v.id >= uuid7_floor($3)
+             AND (e.client_id IS NULL OR v.client_id = e.client_id)
+             AND (e.events = '{*}' OR v.type = ANY (e.events))
+        WHERE e.workspace_id = $1 AND e.id = $2
+          AND NOT EXISTS (
+              -- A delivery's id has the moment of its event.
+              SELECT FROM deliveries d
+              WHERE d.workspace_id = $1 AND d.endpoint_id = $2 AND d.id >= uuid7_floor($3) AND d.event_id = v.id)
+    """, workspace_id, endpoint_id, since)  # fmt: skip
+
+
 async def enable(conn: Connection, workspace_id: WorkspaceId, endpoint_id: EndpointId, *, at: datetime) -> None:
     """Go on at once with everything that waits."""
     await execute(conn, """

@@ -75,6 +75,53 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None  # earliest moment at which one of its deliveries is tried again
 
 
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in the whole installation: endpoints by state, deliveries by lane, and the oldest that is due."""
+
+    enabled: int
+    failing: int
+    disabled: int
+    new: int
+    waiting: int
+    held: int
+    oldest_new: str | None  # id of its event, which tells the moment
+    oldest_due_at: datetime | None
+
+
+async def backlog(conn: Connection, *, most: int) -> Backlog:
+    """For the operator. Two probes an endpoint, and counting stops at `most`, so that asking often costs little."""
+    [found] = await rows(conn, Backlog, """
+        WITH endpoint AS MATERIALIZED (
+            SELECT e.id, e.state, e.failing_since, n.event_id, w.due_at
+            FROM webhook_endpoints e
+            LEFT JOIN LATERAL (
+                SELECT d.event_id FROM deliveries d
+                WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.due_at IS NULL
+                ORDER BY d.event_id LIMIT 1) n ON true
+            LEFT JOIN LATERAL (
+                SELECT d.due_at FROM deliveries d
+                WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.due_at IS NOT NULL
+                ORDER BY d.due_at LIMIT 1) w ON true
+        )
+        SELECT count(*) FILTER (WHERE state = 'enabled' AND failing_since IS NULL) AS enabled,
+               count(*) FILTER (WHERE state = 'enabled' AND failing_since IS NOT NULL) AS failing,
+               count(*) FILTER (WHERE state = 'disabled') AS disabled,
+               (SELECT count(*) FROM (
+                    SELECT FROM deliveries d JOIN endpoint e ON e.id = d.endpoint_id AND e.state = 'enabled'
+                    WHERE d.state = 'pending' AND d.due_at IS NULL LIMIT $1) AS counted) AS new,
+               (SELECT count(*) FROM (
+                    SELECT FROM deliveries d JOIN endpoint e ON e.id = d.endpoint_id AND e.state = 'enabled'
+                    WHERE d.state = 'pending' AND d.due_at IS NOT NULL LIMIT $1) AS counted) AS waiting,
+               (SELECT count(*) FROM (
+                    SELECT FROM deliveries d JOIN endpoint e ON e.id = d.endpoint_id AND e.state = 'disabled'
+                    WHERE d.state = 'pending' LIMIT $1) AS counted) AS held,
+               min(event_id::text) FILTER (WHERE state = 'enabled') AS oldest_new,
+               min(due_at) FILTER (WHERE state = 'enabled') AS oldest_due_at
+        FROM endpoint
+    """, most)  # fmt: skip
+    return found
+
+
 async def with_work(conn: Connection, worker: UUID, *, now: datetime) -> list[UUID]:
     """Endpoints that have new deliveries or ones whose moment has come, and that no other worker holds."""
     found = await conn.fetch("""
@@ -151,9 +198,8 @@ async def targets(conn: Connection, worker: UUID, endpoint_ids: list[UUID]) -> l
 
 
 async def pick(
-    conn: Connection, worker: UUID, rooms: Sequence[Room], *, attempt_ids: list[UUID], now: datetime,
-    lease_until: datetime,
-) -> list[Picked]:  # fmt: skip
+    conn: Connection, worker: UUID, rooms: Sequence[Room], *, now: datetime, lease_until: datetime
+) -> list[Picked]:
     """The next deliveries of endpoints that this worker holds: new ones first, then those whose moment has come."""
     found = await conn.fetch("""
         WITH line AS MATERIALIZED (
@@ -164,8 +210,10 @@ async def pick(
             WHERE e.state = 'enabled' AND e.lease_id = $1
         ), next AS MATERIALIZED (
             SELECT line.id AS endpoint_id, line.workspace_id, d.id, d.event_id, d.tries,
-                   ($6::uuid[])[row_number() OVER ()] AS attempt_id
+                   -- The moment, and chance, as a delivery's id has it.
+                   delivery_id(moment.id) AS attempt_id
             FROM line
+            CROSS JOIN (SELECT event_id() AS id) moment
             CROSS JOIN LATERAL (
                 (SELECT n.id, n.event_id, n.tries
                  FROM deliveries n
@@ -176,7 +224,7 @@ async def pick(
                 UNION ALL
                 (SELECT w.id, w.event_id, w.tries
                  FROM deliveries w
-                 WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $7
+                 WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $6
                    AND w.id <> ALL (line.attempted)
                  ORDER BY w.due_at
                  LIMIT line.most)
@@ -184,7 +232,7 @@ async def pick(
             ) d
         ), held AS (
             UPDATE webhook_endpoints e
-            SET lease_until = $8, attempt_ids = line.attempts || took.attempts,
+            SET lease_until = $7, attempt_ids = line.attempts || took.attempts,
                 attempted_ids = line.attempted || took.attempted
             FROM line
             JOIN (SELECT endpoint_id, array_agg(attempt_id) AS attempts, array_agg(id) AS attempted
@@ -196,7 +244,7 @@ async def pick(
         FROM next
         LEFT JOIN events v ON v.id = next.event_id
     """, worker, [room.endpoint_id for room in rooms], [room.most for room in rooms],
-        [_array(room.attempts) for room in rooms], [_array(room.attempted) for room in rooms], attempt_ids, now,
+        [_array(room.attempts) for room in rooms], [_array(room.attempted) for room in rooms], now,
         lease_until)  # fmt: skip
     # Columns in the order of the fields: reading them by name takes longer than all else here.
     return [Picked(*record) for record in found]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from iglayers.core.errors import NotFound
-from iglayers.core.ids import CampaignId, ContactId, MessageId, SenderId, TargetId
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, SenderId, TargetId
 
 
 class MessageState(StrEnum):
@@ -49,6 +49,7 @@ class Message(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """A message as the API shows it."""
 
     id: MessageId
+    kind: str  # step, of a campaign; answer, of a person in a conversation
     campaign_id: CampaignId | None
     target_id: TargetId | None
     contact_id: ContactId
@@ -67,3 +68,11 @@ class Message(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     reason: str | None
     evidence: list[dict[str, Any]]
     author: str | None
+
+
+class ContactedTwice(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """A client, or (none) the workspace, that had written to one person under two names before they were merged."""
+
+    client_id: ClientId | None
+    kept_target_id: TargetId
+    other_target_id: TargetId

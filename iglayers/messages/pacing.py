@@ -30,13 +30,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger says about one sender, campaign or client. `not_sent` counts in `last_*` only."""
+    """What the ledger says about one sender, campaign or client. `not_sent` counts in `last_begun_at` only."""
 
     nth_in_hour: datetime | None = None  # when the `hourly`-th latest began
     nth_in_day: datetime | None = None  # when the `daily`-th latest began
     day_used: int = 0  # begun on the last one's day, up to and with it
     last_begun_at: datetime | None = None
-    last_message_id: UUID | None = None
+    lane_id: UUID = UUID(int=0)  # of the sender, campaign or client
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,28 +78,32 @@ def _moments(budget: Budget, schedule: Schedule | None, zone: str) -> list[tuple
         moments.append((history.nth_in_hour + HOUR, "hourly"))
     if history.nth_in_day is not None:
         moments.append((history.nth_in_day + DAY, "daily"))
-    if history.last_begun_at is not None and history.last_message_id is not None:
-        pause = gap(budget.limits, history.last_begun_at, history.day_used, history.last_message_id, schedule, zone)
+    if history.last_begun_at is not None:
+        pause = gap(budget.limits, history.last_begun_at, history.day_used, history.lane_id, schedule, zone)
         moments.append((history.last_begun_at + pause, "gap"))
     return moments
 
 
 def gap(
-    limits: Limits, begun_at: datetime, day_used: int, message_id: UUID, schedule: Schedule | None, zone: str
+    limits: Limits, begun_at: datetime, day_used: int, lane_id: UUID, schedule: Schedule | None, zone: str
 ) -> timedelta:
-    """How long to wait after the message that began at `begun_at`.
+    """How long to wait after the message that began at `begun_at`, the `day_used`-th of its day.
 
-    The largest of an even share of the hour, an even share of what was left of the window among what was left
-    of the day's messages, and the sender's own gap; times 0.8 to 1.2, drawn from the message, so that looking again
-    does not draw again. The day is the calendar's, where the schedule is: among the rest of a rolling day, which in
-    the morning is what was left the evening before, a morning would have no share and an afternoon all.
+    The largest of an even share of the hour, an even share of what was left of the window among this message and
+    what was left of the day's, and the sender's own gap; times 0.8 to 1.2. That is drawn from the lane, the day and
+    the number, so that looking again does not draw again, and a projection draws the same. The day is the calendar's,
+    where the schedule is: among the rest of a rolling day, which in the morning is what was left the evening before,
+    a morning would have no share and an afternoon all.
     """
     seconds = float(limits.min_gap_s)
     if limits.hourly:
         seconds = max(seconds, 3_600 / limits.hourly)
     if limits.daily and day_used < limits.daily:
-        seconds = max(seconds, _left_of_window(begun_at, schedule, zone) / (limits.daily - day_used))
-    return timedelta(seconds=seconds * _jitter(message_id))
+        # The message just begun has a share too: without it the day's last would fall on the closing of the window,
+        # and every other time behind it, where it is lost to the day.
+        seconds = max(seconds, _left_of_window(begun_at, schedule, zone) / (limits.daily - day_used + 1))
+    day = local_day(begun_at, zone if schedule is None else schedule.timezone)
+    return timedelta(seconds=seconds * _jitter(lane_id, day, day_used))
 
 
 def _left_of_window(at: datetime, schedule: Schedule | None, zone: str) -> float:
@@ -109,8 +113,9 @@ def _left_of_window(at: datetime, schedule: Schedule | None, zone: str) -> float
     return (opening.closes_at - at).total_seconds()
 
 
-def _jitter(message_id: UUID) -> float:
-    drawn = int.from_bytes(hashlib.blake2b(message_id.bytes, digest_size=4).digest())
+def _jitter(lane_id: UUID, day: date, day_used: int) -> float:
+    seed = lane_id.bytes + day.toordinal().to_bytes(4) + day_used.to_bytes(8)
+    drawn = int.from_bytes(hashlib.blake2b(seed, digest_size=4).digest())
     return 0.8 + 0.4 * drawn / 0xFFFF_FFFF
 
 

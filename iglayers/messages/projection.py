@@ -24,12 +24,15 @@ _WEEK = timedelta(days=7)
 _NEVER = timedelta(days=36_500)
 
 
+NO_LANE = UUID(int=0)
+
+
 class Lane:
     """When a sender, a campaign or a client began its messages, oldest first, and so what its limits leave."""
 
-    def __init__(self, begun: Sequence[datetime] = (), last_message_id: UUID | None = None) -> None:
+    def __init__(self, begun: Sequence[datetime] = (), lane_id: UUID = NO_LANE) -> None:
         self.begun: list[datetime] = list(begun)
-        self.last_message_id: UUID | None = last_message_id
+        self.id: UUID = lane_id
 
     def used(self, now: datetime, window: timedelta) -> int:
         """How many began in the window that ends now."""
@@ -48,12 +51,8 @@ class Lane:
         return History(
             nth_in_hour=self._nth(limits.hourly), nth_in_day=self._nth(limits.daily),
             day_used=0 if last is None else self.used_on(last, zone),
-            last_begun_at=last, last_message_id=self.last_message_id,
+            last_begun_at=last, lane_id=self.id,
         )  # fmt: skip
-
-    def add(self, at: datetime, message_id: UUID) -> None:
-        self.begun.append(at)
-        self.last_message_id = message_id
 
     def _nth(self, limit: int | None) -> datetime | None:
         return None if limit is None or len(self.begun) < limit else self.begun[-limit]
@@ -135,7 +134,7 @@ class _Play:
 
     def _look(self) -> None:
         """One look of the engine: a message, or the moment of the next look."""
-        self._at, _, number = min(self._next_turn(each) for each in range(len(self._plan.senders)))
+        self._at, _, _, number = min(self._next_turn(each) for each in range(len(self._plan.senders)))
         sender = self._plan.senders[number]
         if (opens_at := self._next_month()) is not None:
             self._at = opens_at
@@ -152,13 +151,13 @@ class _Play:
         else:
             self._at = verdict.at
 
-    def _next_turn(self, number: int) -> tuple[datetime, datetime, int]:
-        """When a sender can go and has somebody to write to; who has waited longest comes first."""
-        ready_at, due = self._plan.senders[number].ready_at, self._due[number]
-        turn = max(self._at, ready_at)
+    def _next_turn(self, number: int) -> tuple[datetime, datetime, UUID, int]:
+        """When a sender can go and has somebody to write to; who has waited longest comes first, by id if both."""
+        sender, due = self._plan.senders[number], self._due[number]
+        turn = max(self._at, sender.ready_at)
         if not self._firsts:
             turn = max(turn, due[0][0]) if due else turn + _NEVER
-        return turn, ready_at, number
+        return turn, sender.ready_at, sender.lane.id, number
 
     def _next_month(self) -> datetime | None:
         """When the next month begins, if this one is used up."""
@@ -181,11 +180,11 @@ class _Play:
         return budgets
 
     def _send(self, number: int, sender: Sender, limits: Limits) -> None:
-        plan, at, message_id = self._plan, self._at, UUID(int=len(self._sent))
+        plan, at = self._plan, self._at
         for lane in (sender.lane, plan.lane, plan.client_lane):
-            lane.add(at, message_id)
+            lane.begun.append(at)
         day_used = sender.lane.used_on(at, plan.day_zone)
-        sender.ready_at = at + pacing.gap(limits, at, day_used, message_id, plan.schedule, plan.zone)
+        sender.ready_at = at + pacing.gap(limits, at, day_used, sender.lane.id, plan.schedule, plan.zone)
         day = local_day(at, plan.zone)
         if sender.pace.last_sent_on != day:
             sender.pace = msgspec.structs.replace(sender.pace, sent_days=sender.pace.sent_days + 1, last_sent_on=day)

@@ -2,10 +2,11 @@
 
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from iglayers.core.db import Connection, execute, row, rows, value
-from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, WorkspaceId
-from iglayers.messages.model import Message, MessageState
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, TargetId, WorkspaceId
+from iglayers.messages.model import ContactedTwice, Message, MessageState
 
 
 async def page(  # noqa: PLR0913 the filters of a list
@@ -14,7 +15,7 @@ async def page(  # noqa: PLR0913 the filters of a list
 ) -> list[Message]:  # fmt: skip
     """Messages, newest first."""
     return await rows(conn, Message, """
-        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+        SELECT m.id, m.kind, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
@@ -35,7 +36,7 @@ async def by_id(
 ) -> Message | None:
     """One message."""
     return await row(conn, Message, """
-        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+        SELECT m.id, m.kind, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
@@ -96,14 +97,18 @@ async def stop_begins(conn: Connection) -> None:
 async def count_month(
     conn: Connection, workspace_id: WorkspaceId, *, month: date, begins_at: datetime, ends_at: datetime
 ) -> int:
-    """What may have arrived of a month. What may yet be given back is marked as counted; no begin is in flight."""
+    """What campaigns wrote in a month and may have arrived; what people answer is not limited.
+
+    What may yet be given back is marked as counted; no begin is in flight.
+    """
     return await value(conn, """
         WITH open AS (
             UPDATE messages SET usage_month = $2
-            WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4 AND state IN ('sending', 'claimed', 'unknown')
+            WHERE workspace_id = $1 AND kind = 'step' AND begun_at >= $3 AND begun_at < $4
+              AND state IN ('sending', 'claimed', 'unknown')
         )
         SELECT count(*) FROM messages
-        WHERE workspace_id = $1 AND begun_at >= $3 AND begun_at < $4
+        WHERE workspace_id = $1 AND kind = 'step' AND begun_at >= $3 AND begun_at < $4
           AND state IN ('sending', 'claimed', 'sent', 'unknown')
     """, workspace_id, month, begins_at, ends_at)  # fmt: skip
 
@@ -139,6 +144,20 @@ async def withdraw_cards(
     """, workspace_id, campaign_id, reason, at)  # fmt: skip
 
 
+async def withdraw_twins_cards(
+    conn: Connection, workspace_id: WorkspaceId, target_ids: list[UUID], *, at: datetime
+) -> None:
+    """Cards of targets that are skipped by now, which nobody claimed; the targets are held."""
+    await execute(conn, """
+        UPDATE messages m
+        SET state = 'skipped', reason = 'The same person as another contact.', settled_at = $3, held = NULL,
+            held_until = NULL
+        FROM targets t
+        WHERE m.workspace_id = $1 AND m.target_id = ANY ($2) AND m.state = 'handed_over'
+          AND t.workspace_id = $1 AND t.id = m.target_id AND t.state = 'skipped'
+    """, workspace_id, target_ids, at)  # fmt: skip
+
+
 async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
     """The texts to these people and what came back about them; that they were written to stays in the ledger."""
     await execute(conn, """
@@ -154,7 +173,7 @@ async def of_contacts(
 ) -> list[Message]:
     """What was written to one person under all handles, newest first."""
     return await rows(conn, Message, """
-        SELECT m.id, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
+        SELECT m.id, m.kind, m.campaign_id, m.target_id, m.contact_id, k.username AS instagram_username, m.sender_id,
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
@@ -164,3 +183,63 @@ async def of_contacts(
         ORDER BY m.begun_at DESC, m.id DESC
         LIMIT $4
     """, workspace_id, contact_ids, only, limit)  # fmt: skip
+
+
+async def move(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What was written to one locked person was written to the other; how many messages."""
+    return await execute(
+        conn, "UPDATE messages SET contact_id = $3 WHERE workspace_id = $1 AND contact_id = $2",
+        workspace_id, gone, kept,
+    )  # fmt: skip
+
+
+async def contacted_twice(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]
+) -> list[ContactedTwice]:
+    """Scopes in which two people both had a first message, and which target keeps it if they are one.
+
+    The older one; but not one of which nobody knows whether it arrived, if the other did: it may yet be given back.
+    """
+    return await rows(conn, ContactedTwice, """
+        SELECT nullif(scope_id, $1) AS client_id,
+               (array_agg(target_id ORDER BY is_unknown, target_id))[1] AS kept_target_id,
+               (array_agg(target_id ORDER BY is_unknown, target_id))[2] AS other_target_id
+        FROM (
+            SELECT f.scope_id, f.target_id, EXISTS (
+                       SELECT FROM messages m
+                       WHERE m.workspace_id = $1 AND m.target_id = f.target_id AND m.step = 0 AND m.state = 'unknown'
+                   ) AS is_unknown
+            FROM first_contacts f
+            WHERE f.workspace_id = $1 AND f.contact_id = ANY ($2)
+        ) AS first
+        GROUP BY scope_id
+        HAVING count(*) > 1
+        ORDER BY client_id
+    """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def unknown_among(conn: Connection, workspace_id: WorkspaceId, target_ids: list[TargetId]) -> MessageId | None:
+    """A first message to one of these targets of which nobody knows whether it arrived."""
+    found = await value(conn, """
+        SELECT id FROM messages
+        WHERE workspace_id = $1 AND target_id = ANY ($2) AND step = 0 AND state = 'unknown'
+        ORDER BY id
+        LIMIT 1
+    """, workspace_id, target_ids)  # fmt: skip
+    return found and MessageId(found)
+
+
+async def move_first_contacts(
+    conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId, keep: list[TargetId]
+) -> None:
+    """The first contacts of one locked person are the other's; where both had one, that of a target in `keep` stays."""
+    await execute(conn, """
+        WITH moved AS MATERIALIZED (
+            DELETE FROM first_contacts WHERE workspace_id = $1 AND contact_id = $2
+            RETURNING scope_id, target_id
+        )
+        INSERT INTO first_contacts AS f (workspace_id, scope_id, contact_id, target_id)
+        SELECT $1, scope_id, $3, target_id FROM moved
+        ON CONFLICT (workspace_id, scope_id, contact_id)
+        DO UPDATE SET target_id = excluded.target_id WHERE excluded.target_id = ANY ($4)
+    """, workspace_id, gone, kept, keep)  # fmt: skip

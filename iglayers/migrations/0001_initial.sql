@@ -349,12 +349,13 @@ CREATE TABLE contacts (
     handle_hash bytea NOT NULL,                     -- HMAC-SHA256(pepper, canonical username)
     username text,                                  -- null after erasure
     instagram_id text,
-    merged_into uuid REFERENCES contacts,
+    merged_into uuid REFERENCES contacts,           -- who is left, never somebody who was merged in turn
     erased_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE (workspace_id, handle_hash),
     CHECK ((username IS NULL) = (erased_at IS NOT NULL))
 );
+CREATE INDEX contacts_merged ON contacts (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE suppressions (
     id uuid PRIMARY KEY,
@@ -362,7 +363,7 @@ CREATE TABLE suppressions (
     contact_id uuid NOT NULL REFERENCES contacts,
     client_id uuid REFERENCES clients,              -- null: for the whole workspace
     reason text NOT NULL DEFAULT '',
-    source text NOT NULL,                           -- manual, import, opt_out, erasure, merge
+    source text NOT NULL,                           -- manual, import, opt_out, erasure
     expires_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)
@@ -397,7 +398,6 @@ CREATE TABLE senders (
     sent_days integer NOT NULL DEFAULT 0,           -- calendar days on which it sent, for the ramp
     last_sent_on date,
     last_begun_at timestamptz,
-    last_message_id uuid,
     ready_at timestamptz NOT NULL,                  -- not before; a hint, the history decides
     rests_until timestamptz,                        -- the provider asked to wait, or is about to,
     rest_reason text,                               -- and why
@@ -412,8 +412,23 @@ CREATE TABLE sender_credentials (
     sender_id uuid PRIMARY KEY REFERENCES senders,
     workspace_id uuid NOT NULL REFERENCES workspaces,
     secret bytea NOT NULL,                          -- encrypted
-    expires_at timestamptz,                         -- (real)
-    refreshed_at timestamptz                        -- (real)
+    app_scoped_id text,                             -- the account's other id, which Meta's callbacks name
+    expires_at timestamptz,                         -- (real) null: not known
+    refreshed_at timestamptz NOT NULL,              -- (real) when Meta gave it out
+    tried_at timestamptz,                           -- (real) the last attempt to refresh it
+    warned_at timestamptz,                          -- (real) when somebody was last told that it grows old
+    throttles smallint NOT NULL DEFAULT 0,          -- in a row, for the back-off
+    throttled_at timestamptz                        -- (real)
+);
+CREATE INDEX sender_credentials_by_age ON sender_credentials (refreshed_at);
+
+-- Logins at Instagram that somebody has started: each ends once, with the state that only its browser knows.
+CREATE TABLE instagram_logins (
+    state_hash bytea PRIMARY KEY,
+    workspace_id uuid NOT NULL REFERENCES workspaces,
+    actor text NOT NULL,                            -- who started it
+    wanted jsonb NOT NULL,                          -- what the sender is to be like
+    expires_at timestamptz NOT NULL                 -- (real)
 );
 
 CREATE TABLE conversations (
@@ -426,11 +441,16 @@ CREATE TABLE conversations (
     window_ends_at timestamptz,                     -- 24 h after the person's last word
     last_inbound_at timestamptz,
     comments jsonb NOT NULL DEFAULT '[]',           -- {"id", "at", "mediaId"}: each opens one private reply for 7 days
+    last_answer_at timestamptz,                     -- when a person last answered here
+    -- The last word of either, by which the list is in order.
+    active_at timestamptz NOT NULL
+        GENERATED ALWAYS AS (coalesce(greatest(last_inbound_at, last_answer_at), created_at)) STORED,
     created_at timestamptz NOT NULL,
     UNIQUE (sender_id, contact_id),
     UNIQUE (sender_id, igsid)
 );
 CREATE INDEX conversations_by_workspace ON conversations (workspace_id, id);
+CREATE INDEX conversations_by_activity ON conversations (workspace_id, active_at, id);
 
 -- What came in, as the provider said it; read by the replies slice.
 CREATE TABLE inbound (
@@ -467,7 +487,6 @@ CREATE TABLE campaigns (
     next_at timestamptz,                            -- when the next message may go
     due_at timestamptz,                             -- (real) when a worker looks again
     last_begun_at timestamptz,
-    last_message_id uuid,
     hourly_limit integer CHECK (hourly_limit > 0),
     daily_limit integer CHECK (daily_limit > 0),
     metadata jsonb NOT NULL DEFAULT '{}',
@@ -701,8 +720,10 @@ CREATE TABLE replies (
     inbound_id uuid UNIQUE REFERENCES inbound,
     text text,                                      -- null after erasure
     opted_out boolean NOT NULL DEFAULT false,
-    label text,
-    label_reason text,
+    label text NOT NULL DEFAULT 'other'
+        CHECK (label IN ('interested', 'not_now', 'no', 'question', 'automatic', 'other')),
+    label_reason text,                              -- null after erasure
+    labelled_by text,                               -- null: the rules; a person's label is never overwritten
     author text,                                    -- who logged it by hand
     received_at timestamptz NOT NULL
 );

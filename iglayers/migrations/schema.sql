@@ -157,7 +157,6 @@ CREATE TABLE public.campaigns (
     next_at timestamp with time zone,
     due_at timestamp with time zone,
     last_begun_at timestamp with time zone,
-    last_message_id uuid,
     hourly_limit integer,
     daily_limit integer,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -216,6 +215,8 @@ CREATE TABLE public.conversations (
     window_ends_at timestamp with time zone,
     last_inbound_at timestamp with time zone,
     comments jsonb DEFAULT '[]'::jsonb NOT NULL,
+    last_answer_at timestamp with time zone,
+    active_at timestamp with time zone GENERATED ALWAYS AS (COALESCE(GREATEST(last_inbound_at, last_answer_at), created_at)) STORED NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
 CREATE TABLE public.deliveries (
@@ -343,6 +344,13 @@ CREATE TABLE public.inbound (
     contact_id uuid,
     CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'echo'::text, 'deletion'::text, 'edit'::text, 'reaction'::text, 'read'::text, 'comment'::text, 'referral'::text, 'other'::text])))
 );
+CREATE TABLE public.instagram_logins (
+    state_hash bytea NOT NULL,
+    workspace_id uuid NOT NULL,
+    actor text NOT NULL,
+    wanted jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.installation (
     one boolean DEFAULT true NOT NULL,
     epoch bigint DEFAULT 1 NOT NULL,
@@ -441,10 +449,12 @@ CREATE TABLE public.replies (
     inbound_id uuid,
     text text,
     opted_out boolean DEFAULT false NOT NULL,
-    label text,
+    label text DEFAULT 'other'::text NOT NULL,
     label_reason text,
+    labelled_by text,
     author text,
-    received_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT replies_label_check CHECK ((label = ANY (ARRAY['interested'::text, 'not_now'::text, 'no'::text, 'question'::text, 'automatic'::text, 'other'::text])))
 );
 CREATE TABLE public.sandbox_faults (
     workspace_id uuid NOT NULL,
@@ -472,8 +482,13 @@ CREATE TABLE public.sender_credentials (
     sender_id uuid NOT NULL,
     workspace_id uuid NOT NULL,
     secret bytea NOT NULL,
+    app_scoped_id text,
     expires_at timestamp with time zone,
-    refreshed_at timestamp with time zone
+    refreshed_at timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone,
+    warned_at timestamp with time zone,
+    throttles smallint DEFAULT 0 NOT NULL,
+    throttled_at timestamp with time zone
 );
 CREATE TABLE public.senders (
     id uuid NOT NULL,
@@ -494,7 +509,6 @@ CREATE TABLE public.senders (
     sent_days integer DEFAULT 0 NOT NULL,
     last_sent_on date,
     last_begun_at timestamp with time zone,
-    last_message_id uuid,
     ready_at timestamp with time zone NOT NULL,
     rests_until timestamp with time zone,
     rest_reason text,
@@ -677,6 +691,8 @@ ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_sender_id_provider_key_key UNIQUE (sender_id, provider_key);
+ALTER TABLE ONLY public.instagram_logins
+    ADD CONSTRAINT instagram_logins_pkey PRIMARY KEY (state_hash);
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.invitations
@@ -743,6 +759,8 @@ CREATE INDEX campaigns_by_workspace ON public.campaigns USING btree (workspace_i
 CREATE INDEX campaigns_due ON public.campaigns USING btree (due_at) WHERE (state = 'running'::text);
 CREATE INDEX clients_by_workspace ON public.clients USING btree (workspace_id, id);
 CREATE UNIQUE INDEX clients_external_id ON public.clients USING btree (workspace_id, external_id) WHERE (external_id IS NOT NULL);
+CREATE INDEX contacts_merged ON public.contacts USING btree (merged_into) WHERE (merged_into IS NOT NULL);
+CREATE INDEX conversations_by_activity ON public.conversations USING btree (workspace_id, active_at, id);
 CREATE INDEX conversations_by_workspace ON public.conversations USING btree (workspace_id, id);
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
 CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, event_id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));
@@ -778,6 +796,7 @@ CREATE INDEX replies_opted_out ON public.replies USING btree (campaign_id, recei
 CREATE INDEX replies_opted_out_by_sender ON public.replies USING btree (sender_id, received_at) WHERE opted_out;
 CREATE INDEX sandbox_messages_by_recipient ON public.sandbox_messages USING btree (workspace_id, recipient);
 CREATE INDEX sandbox_plans_due ON public.sandbox_plans USING btree (workspace_id, due_at);
+CREATE INDEX sender_credentials_by_age ON public.sender_credentials USING btree (refreshed_at);
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX suppressions_by_workspace ON public.suppressions USING btree (workspace_id, id);
@@ -837,6 +856,8 @@ ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_sender_id_fkey FOREIGN KEY (sender_id) REFERENCES public.senders(id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+ALTER TABLE ONLY public.instagram_logins
+    ADD CONSTRAINT instagram_logins_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.members

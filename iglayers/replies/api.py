@@ -1,6 +1,6 @@
 """Routes of replies."""
 
-from litestar import Response, get, post
+from litestar import Response, get, patch, post
 
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.contacts import queries as contacts
@@ -8,12 +8,13 @@ from iglayers.contacts.usernames import canonical
 from iglayers.core.ids import CampaignId, ReplyId, SenderId, TargetId
 from iglayers.core.paging import page
 from iglayers.replies import actions, queries
+from iglayers.replies.labels import named
 from iglayers.replies.model import Filters, ReplyNotFound
 
 
 @get("/replies")
 async def list_replies(request: ApiRequest) -> Response[bytes]:
-    request.only_query("limit", "cursor", "campaignId", "targetId", "senderId", "instagramUsername")
+    request.only_query("limit", "cursor", "campaignId", "targetId", "senderId", "instagramUsername", "label")
     caller, limit, before = request.caller, request.limit(), request.cursor(ReplyId)
     name = request.query_params.get("instagramUsername")
     username = None if name is None else canonical(name)
@@ -26,7 +27,7 @@ async def list_replies(request: ApiRequest) -> Response[bytes]:
         filters = Filters(
             only=caller.client_id, campaign_id=request.cursor(CampaignId, "campaignId"),
             target_id=request.cursor(TargetId, "targetId"), sender_id=request.cursor(SenderId, "senderId"),
-            contact_id=contact.id if contact else None,
+            contact_id=contact.id if contact else None, label=named(request.query_params.get("label")),
         )  # fmt: skip
         found = await queries.page(conn, caller.workspace_id, filters, before=before, limit=limit + 1)
     return answer(page(found, limit))
@@ -50,4 +51,12 @@ async def log_reply(request: ApiRequest) -> Response[bytes]:
         return unit.answer(reply, status=201)
 
 
-ROUTES = [list_replies, show_reply, log_reply]
+@patch("/replies/{id:str}")
+async def label_reply(request: ApiRequest) -> Response[bytes]:
+    reply_id = request.path_id(ReplyId, ReplyNotFound)
+    wanted = await request.read(actions.LabelChange)
+    async with request.unit() as unit:
+        return unit.answer(await actions.relabel(unit.conn, request.caller, reply_id, wanted))
+
+
+ROUTES = [list_replies, show_reply, log_reply, label_reply]

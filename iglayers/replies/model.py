@@ -7,6 +7,7 @@ import msgspec
 
 from iglayers.core.errors import NotFound
 from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, ReplyId, SenderId, TargetId
+from iglayers.replies.labels import Label
 
 
 class ReplyNotFound(NotFound):
@@ -26,8 +27,17 @@ class Reply(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     message_id: MessageId | None
     text: str | None
     opted_out: bool
+    label: Label
+    label_reason: str | None
+    labelled_by: str | None  # None: the rules
     author: str | None
     received_at: datetime
+
+
+class Relabelled(Reply, frozen=True, kw_only=True):
+    """A reply with the label that a person gave it, and what that changed beside the label."""
+
+    effect: str
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +47,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     target_id: TargetId
     campaign_id: CampaignId
     client_id: ClientId
+    begun_at: datetime
+    is_last: bool  # no person of ours wrote after it
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +80,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     target_id: TargetId | None = None
     sender_id: SenderId | None = None
     contact_id: ContactId | None = None
+    label: Label | None = None
 
 
 def event_data(context: Context, reply: Reply) -> dict[str, Any]:
@@ -101,6 +114,13 @@ def event_data(context: Context, reply: Reply) -> dict[str, Any]:
 def reply_data(reply: Reply) -> dict[str, Any]:
     """The reply and the account that it came to."""
     return {
-        "reply": {"id": reply.id, "text": reply.text, "receivedAt": reply.received_at, "optedOut": reply.opted_out},
+        "reply": {
+            "id": reply.id,
+            "text": reply.text,
+            "receivedAt": reply.received_at,
+            "optedOut": reply.opted_out,
+            "label": reply.label,
+            "labelReason": reply.label_reason,
+        },
         "sender": {"id": reply.sender_id, "username": reply.sender_username},
     }

@@ -12,7 +12,11 @@ async def newest_message(
 ) -> Answered | None:
     """The newest message of this sender that may have reached this person; nothing is locked."""
     return await row(conn, Answered, """
-        SELECT m.id AS message_id, m.target_id, m.campaign_id, c.client_id
+        SELECT m.id AS message_id, m.target_id, m.campaign_id, c.client_id, m.begun_at,
+               NOT EXISTS (
+                   SELECT FROM messages a
+                   WHERE a.workspace_id = $1 AND a.contact_id = $3 AND a.sender_id = $2 AND a.kind = 'answer'
+                     AND a.begun_at > m.begun_at) AS is_last
         FROM (
             -- OFFSET 0: along the person's few messages, never along the sender's many.
             SELECT * FROM messages WHERE workspace_id = $1 AND contact_id = $3 OFFSET 0
@@ -41,11 +45,37 @@ async def insert(
     """A new reply; False when this fact was read before."""
     return bool(await execute(conn, """
         INSERT INTO replies (id, workspace_id, sender_id, contact_id, client_id, campaign_id, target_id, message_id,
-                             inbound_id, text, opted_out, author, received_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                             inbound_id, text, opted_out, label, label_reason, labelled_by, author, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         ON CONFLICT (inbound_id) DO NOTHING
     """, reply.id, workspace_id, reply.sender_id, contact_id, reply.client_id, reply.campaign_id, reply.target_id,
-        reply.message_id, inbound_id, reply.text, reply.opted_out, reply.author, reply.received_at))  # fmt: skip
+        reply.message_id, inbound_id, reply.text, reply.opted_out, reply.label, reply.label_reason, reply.labelled_by,
+        reply.author, reply.received_at))  # fmt: skip
+
+
+async def said_before(
+    conn: Connection, workspace_id: WorkspaceId, *, contact_id: ContactId, message_id: MessageId, text: str
+) -> bool:
+    """Whether this person answered another message with the very same text."""
+    return await value(conn, """
+        SELECT EXISTS (
+            SELECT FROM replies
+            WHERE workspace_id = $1 AND contact_id = $2 AND message_id <> $3 AND text = $4)
+    """, workspace_id, contact_id, message_id, text)  # fmt: skip
+
+
+async def contact_of(conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId) -> ContactId:
+    """Who wrote a reply that is there."""
+    return ContactId(await value(
+        conn, "SELECT contact_id FROM replies WHERE workspace_id = $1 AND id = $2", workspace_id, reply_id
+    ))  # fmt: skip
+
+
+async def set_label(conn: Connection, workspace_id: WorkspaceId, reply: Reply) -> None:
+    """What a person says a reply amounts to."""
+    await execute(conn, """
+        UPDATE replies SET label = $3, label_reason = $4, labelled_by = $5 WHERE workspace_id = $1 AND id = $2
+    """, workspace_id, reply.id, reply.label, reply.label_reason, reply.labelled_by)  # fmt: skip
 
 
 async def context(conn: Connection, workspace_id: WorkspaceId, message_id: MessageId) -> Context | None:
@@ -69,7 +99,8 @@ async def by_id(
     """One reply."""
     return await row(conn, Reply, """
         SELECT r.id, p.username AS instagram_username, r.sender_id, s.username AS sender_username, r.client_id,
-               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.author, r.received_at
+               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.label, r.label_reason, r.labelled_by,
+               r.author, r.received_at
         FROM replies r
         JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
         LEFT JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
@@ -83,7 +114,8 @@ async def page(
     """Replies, newest first."""
     return await rows(conn, Reply, """
         SELECT r.id, p.username AS instagram_username, r.sender_id, s.username AS sender_username, r.client_id,
-               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.author, r.received_at
+               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.label, r.label_reason, r.labelled_by,
+               r.author, r.received_at
         FROM replies r
         JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
         LEFT JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
@@ -93,11 +125,12 @@ async def page(
           AND ($4::uuid IS NULL OR r.target_id = $4)
           AND ($5::uuid IS NULL OR r.sender_id = $5)
           AND ($6::uuid IS NULL OR r.contact_id = $6)
-          AND ($7::uuid IS NULL OR r.id < $7)
+          AND ($7::text IS NULL OR r.label = $7)
+          AND ($8::uuid IS NULL OR r.id < $8)
         ORDER BY r.id DESC
-        LIMIT $8
+        LIMIT $9
     """, workspace_id, filters.only, filters.campaign_id, filters.target_id, filters.sender_id, filters.contact_id,
-        before, limit)  # fmt: skip
+        filters.label, before, limit)  # fmt: skip
 
 
 async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
@@ -113,7 +146,8 @@ async def of_contacts(
     """What one person wrote, under all handles, newest first."""
     return await rows(conn, Reply, """
         SELECT r.id, p.username AS instagram_username, r.sender_id, s.username AS sender_username, r.client_id,
-               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.author, r.received_at
+               r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.label, r.label_reason, r.labelled_by,
+               r.author, r.received_at
         FROM replies r
         JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
         JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
@@ -121,3 +155,11 @@ async def of_contacts(
         ORDER BY r.received_at DESC, r.id DESC
         LIMIT $4
     """, workspace_id, contact_ids, only, limit)  # fmt: skip
+
+
+async def move(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> int:
+    """What one locked person answered, the other did; how many replies."""
+    return await execute(
+        conn, "UPDATE replies SET contact_id = $3 WHERE workspace_id = $1 AND contact_id = $2",
+        workspace_id, gone, kept,
+    )  # fmt: skip

@@ -1,7 +1,5 @@
 """Routes that read across slices: what became of a campaign, why, what stands in its way, a target's story, a month."""
 
-from datetime import datetime
-
 import msgspec
 from litestar import Response, delete, get, post
 
@@ -9,11 +7,9 @@ from iglayers.accounts.model import Scope
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import actions as campaigns
 from iglayers.campaigns.model import CampaignNotFound
-from iglayers.core.clock import Moment
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
-from iglayers.core.wire import decode_special
-from iglayers.reports import eligibility, people, preflight, queries, stats, status, timeline
+from iglayers.reports import eligibility, merge, people, preflight, queries, stats, status, timeline
 from iglayers.reports.export import FORMATS, Streamed, results_file
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
@@ -24,7 +20,7 @@ from iglayers.targets.model import TargetNotFound, states_named
 async def show_results(request: ApiRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     shape = request.query_params.get("format", "json")
-    filters = Filters(states_named(request.query_params.get("status")), _updated_since(request))
+    filters = Filters(states_named(request.query_params.get("status")), request.moment("updatedSince"))
     if shape in FORMATS:
         request.only_query("format", "status", "updatedSince")
         return await _file(request, campaign_id, filters, shape)
@@ -53,16 +49,6 @@ async def _file(request: ApiRequest, campaign_id: CampaignId, filters: Filters, 
     async with request.connection() as conn:
         campaign = await campaigns.find(conn, request.caller, campaign_id)
     return results_file(request.services.db, request.caller.workspace_id, campaign, filters=filters, shape=shape)
-
-
-def _updated_since(request: ApiRequest) -> datetime | None:
-    text = request.query_params.get("updatedSince")
-    if text is None:
-        return None
-    try:
-        return msgspec.convert(text, Moment, dec_hook=decode_special)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"updatedSince: {error}.", param="updatedSince") from None
 
 
 @get("/campaigns/{id:str}/status")
@@ -131,6 +117,15 @@ async def show_person(request: ApiRequest) -> Response[bytes]:
         return answer(await people.read(conn, request.caller, username, pepper=request.services.pepper))
 
 
+@post("/contacts/{username:str}/merge", scope_needed=Scope.ADMIN, status_code=200)
+async def merge_people(request: ApiRequest) -> Response[bytes]:
+    request.only_query()
+    username, pepper = request.path_params["username"], request.services.pepper
+    wanted = await request.read(merge.Merge)
+    async with request.unit() as unit:
+        return unit.answer(await merge.merge(unit.conn, request.caller, username, wanted, pepper=pepper))
+
+
 @delete("/contacts/{username:str}", scope_needed=Scope.ADMIN, status_code=200)
 async def erase_person(request: ApiRequest) -> Response[bytes]:
     username = request.path_params["username"]
@@ -139,4 +134,7 @@ async def erase_person(request: ApiRequest) -> Response[bytes]:
         return unit.answer(erased)
 
 
-ROUTES = [show_person, erase_person, show_stats, show_usage, show_results, show_target, show_status, run_preflight]
+ROUTES = [
+    show_person, merge_people, erase_person, show_stats, show_usage, show_results, show_target, show_status,
+    run_preflight,
+]  # fmt: skip

@@ -1,6 +1,7 @@
 """Why a campaign writes or does not, what is left of every limit, and what would stand in its way, as values."""
 
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -87,16 +88,15 @@ class SenderFacts(msgspec.Struct, frozen=True, kw_only=True):
     last_sent_on: str | None
     warned_until: datetime | None
     begun: list[datetime]
-    last_message_id: str | None
 
 
 class LaneFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of a campaign or client, and the moments of its last 25 hours."""
 
+    id: UUID
     hourly_limit: int | None
     daily_limit: int | None
     begun: list[datetime]
-    last_message_id: str | None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import msgspec
 
 from iglayers.contacts.model import Suppression
 from iglayers.core.ids import CampaignId, ClientId, ContactId, TargetId
-from iglayers.messages.model import Message
+from iglayers.messages.model import ContactedTwice, Message
 from iglayers.replies.model import Reply
 
 # Of each kind, the newest so many are shown.
@@ -39,3 +39,20 @@ class Person(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     targets: list[PersonTarget]
     messages: list[Message]
     replies: list[Reply]
+
+
+class Merged(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """Two names that are one person: what was moved, what will not be sent, and the person as they are now.
+
+    `written_to_twice`: clients that had written under both names already, which nobody can take back.
+    """
+
+    merged: str
+    into: str
+    targets_moved: int = 0
+    targets_skipped: int = 0
+    follow_ups_stopped: int = 0
+    messages_moved: int = 0
+    suppressions_moved: int = 0
+    written_to_twice: list[ContactedTwice] = []
+    person: Person

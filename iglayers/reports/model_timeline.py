@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from iglayers.core.clock import Moment
-from iglayers.core.ids import MessageId
+from iglayers.core.ids import MessageId, ReplyId
+from iglayers.replies.labels import Label
 from iglayers.reports.model_eligibility import WayNow
 from iglayers.targets.model import Target
 
@@ -26,6 +27,7 @@ class Entry(msgspec.Struct, rename="camel", frozen=True, kw_only=True, omit_defa
     error_code: str | None = None
     reason: str | None = None
     opted_out: bool = False
+    label: Label | None = None
 
 
 class Explanation(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
@@ -64,10 +66,13 @@ class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplyFacts(msgspec.Struct, frozen=True, kw_only=True):
+    id: ReplyId
     received_at: datetime
     sender_username: str
     text: str | None
     opted_out: bool
+    label: Label
+    label_reason: str | None
     author: str | None
 
 

@@ -1,7 +1,6 @@
 """The pace of one campaign as it is now: budgets by rule, senders with what limits them, and the way ahead."""
 
 from datetime import date
-from uuid import UUID
 
 import msgspec
 
@@ -133,8 +132,7 @@ def _limits(facts: LaneFacts) -> Limits:
 
 
 def _lane(facts: LaneFacts | SenderFacts) -> Lane:
-    last = facts.last_message_id if facts.begun else None
-    return Lane(facts.begun, None if last is None else UUID(last))
+    return Lane(facts.begun, facts.id if isinstance(facts, LaneFacts) else facts.id.uuid)
 
 
 def _pace(facts: SenderFacts) -> SenderPace:

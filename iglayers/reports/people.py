@@ -5,7 +5,7 @@ from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, InsufficientScope
 from iglayers.contacts import actions as contacts
 from iglayers.contacts import queries as contact_queries
-from iglayers.contacts.model import ContactNotFound
+from iglayers.contacts.model import ContactNotFound, MergedMeanwhile
 from iglayers.contacts.usernames import canonical
 from iglayers.core.db import Connection
 from iglayers.core.errors import Conflict
@@ -60,6 +60,8 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     # Targets before people, as everywhere; what was uploaded in between is found by the count below.
     await target_queries.erase(conn, workspace_id, ids, at=now)
     await contact_queries.lock(conn, workspace_id, ids)
+    if await contact_queries.handles(conn, workspace_id, contact_id) != handles:
+        raise MergedMeanwhile("Another name was merged into this person just now.")
     if await message_queries.in_flight(conn, workspace_id, ids):
         raise Conflict("A message to this person is on its way.", remedy="Try again in a minute.")
     if await target_queries.count_known(conn, workspace_id, ids):

@@ -43,7 +43,9 @@ async def page(
         LEFT JOIN LATERAL (
             SELECT sender_id, route, body
             FROM messages
+            -- `counts` says as much; only so is the index of what may have reached the person found.
             WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND counts
+              AND state NOT IN ('not_sent', 'skipped')
             ORDER BY step DESC
             LIMIT 1
         ) AS m ON true
@@ -79,10 +81,10 @@ def every(
 
     There is no index by id alone: the states' branches are walked side by side and merged, so that nothing is sorted.
     """
-    return stream(conn, Result, _EVERY, workspace_id, campaign_id, filters.states, filters.updated_since)
+    return stream(conn, Result, EVERY, workspace_id, campaign_id, filters.states, filters.updated_since)
 
 
-_EVERY: LiteralString = """
+EVERY: LiteralString = """
     SELECT t.id AS target_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
            t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason,
            s.username AS sender_username, m.route, m.body AS message, t.sent_at, t.replied_at,
@@ -127,7 +129,9 @@ _EVERY: LiteralString = """
     LEFT JOIN LATERAL (
         SELECT sender_id, route, body
         FROM messages
+        -- `counts` says as much; only so is the index of what may have reached the person found.
         WHERE workspace_id = $1 AND target_id = t.id AND kind = 'step' AND counts
+          AND state NOT IN ('not_sent', 'skipped')
         ORDER BY step DESC
         LIMIT 1
     ) AS m ON true

@@ -17,7 +17,6 @@ async def serving(
     return await rows(conn, SenderFacts, """
         SELECT s.id, s.username, s.transport, s.routes, s.state, s.state_reason, s.hourly_limit, s.daily_limit,
                s.min_gap_s, s.ramp, s.sent_days, s.last_sent_on::text AS last_sent_on, s.warned_until,
-               s.last_message_id::text AS last_message_id,
                ARRAY(
                    SELECT m.begun_at FROM messages m
                    WHERE m.workspace_id = $1 AND m.sender_id = s.id AND m.counts AND m.begun_at > $4
@@ -35,7 +34,7 @@ async def campaign_lane(
 ) -> LaneFacts | None:
     """A campaign's limits and what it began since."""
     return await row(conn, LaneFacts, """
-        SELECT c.hourly_limit, c.daily_limit, c.last_message_id::text AS last_message_id,
+        SELECT c.id, c.hourly_limit, c.daily_limit,
                ARRAY(
                    SELECT m.begun_at FROM messages m
                    WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.counts AND m.begun_at > $3
@@ -50,10 +49,7 @@ async def client_lane(
 ) -> LaneFacts | None:
     """A client's limits, and what it began since in all its campaigns; no moments where it has no limits."""
     return await row(conn, LaneFacts, """
-        SELECT c.hourly_limit, c.daily_limit,
-               (SELECT m.id::text FROM messages m
-                WHERE m.workspace_id = $1 AND m.client_id = $2 AND m.counts
-                ORDER BY m.begun_at DESC LIMIT 1) AS last_message_id,
+        SELECT c.id, c.hourly_limit, c.daily_limit,
                ARRAY(
                    SELECT m.begun_at FROM messages m
                    WHERE m.workspace_id = $1 AND m.client_id = $2 AND m.counts AND m.begun_at > $3

@@ -39,7 +39,7 @@ async def series(
             UNION ALL
             SELECT date_trunc($3, received_at, $4), false, false, false, true
             FROM replies
-            WHERE workspace_id = $1 AND campaign_id = $2 AND received_at >= $5
+            WHERE workspace_id = $1 AND campaign_id = $2 AND received_at >= $5 AND label <> 'automatic'
         )
         SELECT at, count(*) FILTER (WHERE sent)::int AS sent, count(*) FILTER (WHERE failed)::int AS failed,
                count(*) FILTER (WHERE unknown)::int AS unknown, count(*) FILTER (WHERE replied)::int AS replied
@@ -57,7 +57,8 @@ async def senders(conn: Connection, workspace_id: WorkspaceId, campaign_id: Camp
                count(*) FILTER (WHERE m.state = 'failed')::int AS failed,
                count(*) FILTER (WHERE m.state = 'unknown')::int AS unknown,
                (SELECT count(DISTINCT r.target_id)::int FROM replies r
-                WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.sender_id = s.id) AS replied
+                WHERE r.workspace_id = $1 AND r.campaign_id = $2 AND r.sender_id = s.id
+                  AND r.label <> 'automatic') AS replied
         FROM messages m
         JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id
         WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.kind = 'step' AND m.counts
@@ -79,7 +80,7 @@ async def steps(conn: Connection, workspace_id: WorkspaceId, campaign_id: Campai
         LEFT JOIN (
             SELECT message_id, bool_or(opted_out) AS opted_out
             FROM replies
-            WHERE workspace_id = $1 AND campaign_id = $2 AND message_id IS NOT NULL
+            WHERE workspace_id = $1 AND campaign_id = $2 AND message_id IS NOT NULL AND label <> 'automatic'
             GROUP BY message_id
         ) AS r ON r.message_id = m.id
         WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.kind = 'step' AND m.counts
@@ -98,7 +99,8 @@ async def clients_between(
         CROSS JOIN LATERAL (
             SELECT count(*)::int AS sent
             FROM messages m
-            WHERE m.workspace_id = $1 AND m.client_id = c.id AND m.begun_at >= $3 AND m.begun_at < $4
+            WHERE m.workspace_id = $1 AND m.client_id = c.id AND m.kind = 'step'
+              AND m.begun_at >= $3 AND m.begun_at < $4
               AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
         ) AS m
         WHERE c.workspace_id = $1 AND ($2::uuid IS NULL OR c.id = $2) AND m.sent > 0
@@ -116,7 +118,8 @@ async def senders_between(
         CROSS JOIN LATERAL (
             SELECT count(*)::int AS sent
             FROM messages m
-            WHERE m.workspace_id = $1 AND m.sender_id = s.id AND m.begun_at >= $3 AND m.begun_at < $4
+            WHERE m.workspace_id = $1 AND m.sender_id = s.id AND m.kind = 'step'
+              AND m.begun_at >= $3 AND m.begun_at < $4
               AND m.state IN ('sending', 'claimed', 'sent', 'unknown') AND ($2::uuid IS NULL OR m.client_id = $2)
         ) AS m
         WHERE s.workspace_id = $1 AND m.sent > 0

@@ -9,6 +9,7 @@ from iglayers.campaigns.model import Campaign
 from iglayers.core.clock import Moment
 from iglayers.core.db import Connection
 from iglayers.core.ids import TargetId
+from iglayers.replies.labels import Label
 from iglayers.reports import queries_timeline, status
 from iglayers.reports.model_timeline import AuditFacts, Entry, Explanation, MessageFacts, ReplyFacts, TargetStory
 from iglayers.targets import queries as target_queries
@@ -25,7 +26,7 @@ async def read(conn: Connection, caller: Caller, campaign: Campaign, target_id: 
         raise TargetNotFound("There is no such target in this campaign.")
     messages = await queries_timeline.messages(conn, workspace_id, target_id)
     replies = await queries_timeline.replies(conn, workspace_id, target_id)
-    ids = [str(target_id), *(str(each.id) for each in messages)]
+    ids = [str(target_id), *(str(each.id) for each in [*messages, *replies])]
     audited = await queries_timeline.audited(conn, workspace_id, ids)
     explanation = _explained(target, messages)
     if explanation is None:
@@ -81,7 +82,7 @@ def _timeline(
     entries += [
         Entry(
             at=Moment.of(each.received_at), type="reply.received", sender_username=each.sender_username,
-            text=each.text, opted_out=each.opted_out, actor=each.author,
+            text=each.text, opted_out=each.opted_out, actor=each.author, label=each.label, reason=_why(each),
         )
         for each in replies
     ]  # fmt: skip
@@ -94,6 +95,14 @@ def _timeline(
             reason=target.reason,
         ))  # fmt: skip
     return sorted(entries, key=lambda each: each.at)
+
+
+def _why(reply: ReplyFacts) -> str | None:
+    """What the label rests on, and that an automatic answer ends nothing."""
+    why = reply.label_reason
+    if reply.label is not Label.AUTOMATIC:
+        return why
+    return f"An automatic answer came; it ends no follow-ups.{_more(why or '')}"
 
 
 def _of_message(message: MessageFacts) -> list[Entry]:

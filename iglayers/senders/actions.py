@@ -1,7 +1,7 @@
 """Verbs of senders: add, change, pause, resume, remove, report trouble, receive what came in."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, assert_never
+from typing import Annotated, Any, assert_never
 
 import msgspec
 
@@ -30,6 +30,7 @@ MAX_CLIENTS = 1_000
 class NewSender(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     username: str
     transport: str
+    access_token: Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)] | None = None
     routes: list[str] | None = None
     client_ids: list[ClientId] = []
     hourly_limit: Hourly = 10
@@ -47,15 +48,25 @@ class SenderChange(msgspec.Struct, rename="camel", forbid_unknown_fields=True, k
     min_gap_seconds: Gap | msgspec.UnsetType = msgspec.UNSET
 
 
+class NoAccess(Invalid):
+    """A sender of the transport instagram is an account that somebody has connected."""
+
+    remedy = "Ask POST /senders/connect for the address to log in at, or send an accessToken of your app's dashboard."
+
+
 class Resume(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     reason: str | None = None
 
 
-async def add(conn: Connection, caller: Caller, new: NewSender) -> Sender:
-    """A sender of the caller's workspace; one that was deleted comes back with its history."""
-    if caller.client_id is not None:
-        raise InsufficientScope("This key is bound to one client and cannot add senders.")
-    transport = _transport(caller.mode, new.transport)
+async def add(conn: Connection, caller: Caller, new: NewSender, *, is_connected: bool = False) -> Sender:
+    """A sender of the caller's workspace; one that was deleted comes back with its history.
+
+    `is_connected`: the caller keeps an access for it in the same transaction.
+    """
+    refuse_bound(caller)
+    transport = checked_transport(caller.mode, new.transport)
+    if transport == "instagram" and not is_connected:
+        raise NoAccess("A sender of the transport instagram needs an access to its account.", param="accessToken")
     is_live = caller.mode is Mode.LIVE
     now = caller.now
     wanted = Sender(
@@ -71,6 +82,44 @@ async def add(conn: Connection, caller: Caller, new: NewSender) -> Sender:
     await accounts.audit(conn, caller, "sender.added", wanted.id, after=wanted)
     await account_queries.wake(conn, caller.workspace_id)
     return wanted
+
+
+def refuse_bound(caller: Caller) -> None:
+    """A key of one client adds no senders."""
+    if caller.client_id is not None:
+        raise InsufficientScope("This key is bound to one client and cannot add senders.")
+
+
+async def connect(
+    conn: Connection, caller: Caller, sender_id: SenderId, wanted: SenderChange, *, username: str
+) -> Sender:
+    """A sender whose account was connected (again), under the name that it has now.
+
+    What a person has to resume stays as it is, and so does every setting that `wanted` does not name.
+    """
+    before = await _locked(conn, caller, sender_id)
+    fields = await _wanted(conn, caller, "instagram", wanted)
+    if "routes" not in fields:
+        fields["routes"] = list(dict.fromkeys(["instagram", *before.routes]))
+    if before.archived_at is not None and before.state is SenderState.PAUSED:
+        fields |= {"state": SenderState.ACTIVE, "state_reason": None}
+    if username != before.username:
+        other = await queries.id_of(conn, caller.workspace_id, username, only=None)
+        if other is not None:
+            raise Conflict(
+                f"The account {before.username} is called {username} now, which is the sender {other}.",
+                remedy="Delete that sender for good: it stands for an account that has another name by now.",
+            )
+        await queries.rename(conn, caller.workspace_id, sender_id, username=username)
+    sender = msgspec.structs.replace(before, username=username, transport="instagram", archived_at=None, **fields)
+    return await _store(conn, caller, "sender.connected", before, sender)
+
+
+async def check_settings(conn: Connection, caller: Caller, transport: str, wanted: SenderChange) -> None:
+    """Refuse now what could not be stored later, when an account is connected."""
+    refuse_bound(caller)
+    checked_transport(caller.mode, transport)
+    await _wanted(conn, caller, transport, wanted)
 
 
 async def _revive(conn: Connection, caller: Caller, wanted: Sender) -> Sender:
@@ -97,12 +146,18 @@ async def change(conn: Connection, caller: Caller, sender_id: SenderId, wanted: 
     """Change what `wanted` names; new limits hold from the next send."""
     before = await _locked(conn, caller, sender_id)
     _refuse_archived(before)
+    fields = await _wanted(conn, caller, before.transport, wanted)
+    return await _store(conn, caller, "sender.changed", before, msgspec.structs.replace(before, **fields))
+
+
+async def _wanted(conn: Connection, caller: Caller, transport: str, wanted: SenderChange) -> dict[str, Any]:
+    """The fields that `wanted` names, checked."""
     fields = {name: item for name, item in msgspec.structs.asdict(wanted).items() if item is not msgspec.UNSET}
     if "routes" in fields:
-        fields["routes"] = _routes(caller.mode, before.transport, fields["routes"])
+        fields["routes"] = _routes(caller.mode, transport, fields["routes"])
     if "client_ids" in fields:
         fields["client_ids"] = await _clients(conn, caller, fields["client_ids"])
-    return await _store(conn, caller, "sender.changed", before, msgspec.structs.replace(before, **fields))
+    return fields
 
 
 async def pause(conn: Connection, caller: Caller, sender_id: SenderId, *, reason: str | None = None) -> Sender:
@@ -188,6 +243,14 @@ async def report_trouble(
         await account_queries.wake(conn, workspace_id)
 
 
+async def warn(conn: Connection, *, workspace_id: WorkspaceId, sender_id: SenderId, reason: str, now: datetime) -> None:
+    """Tell what a person should do before it stops the sender; its limits stay as they are."""
+    before = await queries.lock(conn, workspace_id, sender_id)
+    if before is not None:
+        sender = msgspec.structs.replace(before, state_reason=reason)
+        await _tell(conn, workspace_id, EventType.SENDER_WARNING, sender, now)
+
+
 async def receive(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, facts: list[Fact]) -> int:
     """Store what a provider told about one account; a key seen before is ignored. The number that was new."""
     return await receive_all(
@@ -243,15 +306,11 @@ async def _tell(conn: Connection, workspace_id: WorkspaceId, kind: EventType, se
     await events.record(conn, NewEvent(type=kind, workspace_id=workspace_id, at=now, data={"sender": sender}))
 
 
-def _transport(mode: Mode, name: str) -> str:
+def checked_transport(mode: Mode, name: str) -> str:
+    """A transport that the workspace may use."""
     names = allowed(mode)
     if name not in names:
         raise Invalid(f"transport must be one of {', '.join(names)} in a {mode.value} workspace.", param="transport")
-    if name == "instagram":
-        raise Invalid(
-            "A sender of the transport instagram is added by connecting the account, which this version cannot do yet.",
-            param="transport", remedy="Add it with the transport assisted: a person sends its messages.",
-        )  # fmt: skip
     return name
 
 

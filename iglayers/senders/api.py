@@ -1,5 +1,6 @@
 """Routes of senders."""
 
+import msgspec
 from litestar import Response, delete, get, patch, post
 
 from iglayers.accounts.model import Scope
@@ -8,14 +9,16 @@ from iglayers.core.errors import Invalid
 from iglayers.core.ids import ClientId, SenderId
 from iglayers.core.paging import page
 from iglayers.senders import actions, queries, reading
-from iglayers.senders.model import SenderNotFound, SenderState
+from iglayers.senders.model import SenderChecked, SenderNotFound, SenderState
+from iglayers.senders.transports.instagram import check, connect
 
 
 @post("/senders")
 async def add_sender(request: ApiRequest) -> Response[bytes]:
     new = await request.read(actions.NewSender)
+    connected = await connect.by_new(request.services, request.caller, new)
     async with request.unit() as unit:
-        sender = await actions.add(unit.conn, request.caller, new)
+        sender = await connect.add(unit.conn, request.caller, request.services, new, connected)
         return unit.answer(await reading.report(unit.conn, request.caller, sender), status=201)
 
 
@@ -77,11 +80,13 @@ async def resume_sender(request: ApiRequest) -> Response[bytes]:
 
 @post("/senders/{id:str}/check", status_code=200)
 async def check_sender(request: ApiRequest) -> Response[bytes]:
-    """As it is now. Neither sandbox nor assisted has anything outside to ask; an Idempotency-Key is ignored."""
+    """As it is now, and as Instagram says when it is asked; an Idempotency-Key is ignored."""
     sender_id = request.path_id(SenderId, SenderNotFound)
     await request.read_nothing()
     async with request.connection() as conn:
-        return answer(await reading.by_id(conn, request.caller, sender_id))
+        report = await reading.by_id(conn, request.caller, sender_id)
+    connection = await check.of_sender(request.services, request.caller.workspace_id, report)
+    return answer(SenderChecked(**msgspec.structs.asdict(report), connection=connection))
 
 
 def _state(text: str | None) -> SenderState | None:

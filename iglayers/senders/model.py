@@ -250,6 +250,20 @@ class SenderReport(Sender, frozen=True, kw_only=True):
     budget: Today
 
 
+class CheckStep(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
+    """One step of looking at a connection; `text` says what to do where it is not ok."""
+
+    step: str
+    ok: bool
+    text: str
+
+
+class SenderChecked(SenderReport, frozen=True, kw_only=True):
+    """A sender as it is now, and what its provider says when it is asked; no steps where there is nothing to ask."""
+
+    connection: list[CheckStep]
+
+
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A stored fact that the replies slice has not read yet."""
 

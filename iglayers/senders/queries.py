@@ -1,7 +1,6 @@
 """The only SQL on senders, and the read of the ledger that tells a sender's budget."""
 
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
@@ -19,7 +18,6 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     nth_in_day: datetime | None
     day_used: int
     last_begun_at: datetime | None
-    last_message_id: UUID | None
 
 
 async def insert(conn: Connection, sender: Sender, *, workspace_id: WorkspaceId) -> bool:
@@ -108,6 +106,13 @@ async def change(conn: Connection, sender: Sender, *, workspace_id: WorkspaceId,
         sender.warned_until, sender.archived_at, sender.updated_at, ready_at)  # fmt: skip
 
 
+async def rename(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, username: str) -> None:
+    """The account has a new name at Instagram."""
+    await execute(
+        conn, "UPDATE senders SET username = $3 WHERE workspace_id = $1 AND id = $2", workspace_id, sender_id, username
+    )
+
+
 async def report_trouble(conn: Connection, sender: Sender, *, workspace_id: WorkspaceId) -> None:
     """Store what an attempt showed about the account; limits and the hint stay."""
     await execute(conn, """
@@ -155,7 +160,7 @@ async def begun(  # noqa: PLR0913 two windows and two limits
                 WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.counts
                   AND m.begun_at >= date_trunc('day', s.last_begun_at, $7::text) AND m.begun_at <= s.last_begun_at
                )::int AS day_used,
-               s.last_begun_at, s.last_message_id
+               s.last_begun_at
         FROM senders s
         WHERE s.workspace_id = $1 AND s.id = $2
     """, workspace_id, sender_id, hour_from, day_from, hourly, daily, zone)  # fmt: skip

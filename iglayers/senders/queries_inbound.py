@@ -66,3 +66,14 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[C
     await execute(
         conn, "DELETE FROM conversations WHERE workspace_id = $1 AND contact_id = ANY ($2)", workspace_id, contact_ids
     )
+
+
+async def move(conn: Connection, workspace_id: WorkspaceId, *, gone: ContactId, kept: ContactId) -> None:
+    """The threads with one locked person are with the other, but where a sender has one with each."""
+    await execute(conn, """
+        UPDATE conversations v SET contact_id = $3
+        WHERE v.workspace_id = $1 AND v.contact_id = $2
+          AND NOT EXISTS (
+              SELECT FROM conversations other
+              WHERE other.workspace_id = $1 AND other.sender_id = v.sender_id AND other.contact_id = $3)
+    """, workspace_id, gone, kept)  # fmt: skip

@@ -38,7 +38,7 @@ async def _today(conn: Connection, caller: Caller, sender: Sender) -> Today:
     )  # fmt: skip
     history = pacing.History(
         nth_in_hour=begun.nth_in_hour, nth_in_day=begun.nth_in_day, day_used=begun.day_used,
-        last_begun_at=begun.last_begun_at, last_message_id=begun.last_message_id,
+        last_begun_at=begun.last_begun_at, lane_id=sender.id.uuid,
     )  # fmt: skip
     budget = pacing.Budget(name="sender", limits=limits, history=history)
     verdict = pacing.next_allowed(now, [budget], None, workspace.timezone)

@@ -15,9 +15,10 @@ from iglayers.core.ids import MessageId, WorkspaceId
 from iglayers.messages import queries as message_queries
 from iglayers.messages.model import Message, MessageNotFound, MessageState
 from iglayers.senders.model import Sent, Transport
-from iglayers.sending import queries, settle
+from iglayers.sending import answers_settle, queries, queries_answers, settle
 from iglayers.sending import queries_upkeep as upkeep
 from iglayers.sending.model import Attempt, Settlement
+from iglayers.sending.model_answers import Answer
 
 
 class Resolution(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -34,11 +35,19 @@ async def settle_by_evidence(
     Where a person had it sent again and that has not begun, it does not begin any more.
     False when the reference names no message, or one that was settled before.
     """
-    message_id = MessageId(reference)
+    message_id, arrived = MessageId(reference), Sent(provider_message_id)
     attempt = await upkeep.attempt(conn, message_id)
-    if attempt is None or attempt.workspace_id != workspace_id:
+    if attempt is None:
+        answer = await queries_answers.answer(conn, message_id)
+        if answer is None or answer.workspace_id != workspace_id:
+            return False
+        settled = await answers_settle.apply(conn, answer, arrived)
+        await message_queries.add_evidence(
+            conn, workspace_id, message_id, evidence=evidence, provider_message_id=provider_message_id
+        )
+        return settled
+    if attempt.workspace_id != workspace_id:
         return False
-    arrived = Sent(provider_message_id)
     settled = await settle.apply(conn, attempt, arrived)
     # Trying to settle has locked the target.
     if not settled and await message_queries.doubt_not_sent(conn, workspace_id, message_id):
@@ -68,6 +77,9 @@ async def resolve(conn: Connection, caller: Caller, message_id: MessageId, wante
     found that the provider does not know the message.
     """
     reason = text(wanted.reason, "reason", most=1_000)
+    answer = await queries_answers.answer(conn, message_id)
+    if answer is not None:
+        return await _resolve_answer(conn, caller, answer, wanted, reason)
     attempt, message = await _unknown(conn, caller, message_id)
     at = attempt.clock.shows(real_now())
     if wanted.requeue:
@@ -81,23 +93,52 @@ async def resolve(conn: Connection, caller: Caller, message_id: MessageId, wante
     if not await queries.settle(conn, attempt, end, at=at, event=settle.event(attempt, end, at)):
         raise InvalidState("The message was settled meanwhile.")
     await message_queries.set_author(conn, caller.workspace_id, message_id, author=caller.actor)
+    return await _resolved(conn, caller, message, wanted, reason)
+
+
+async def _resolve_answer(
+    conn: Connection, caller: Caller, answer: Answer, wanted: Resolution, reason: str
+) -> Message:  # fmt: skip
+    """The same for what a person wrote in a conversation; its author stays who wrote it."""
+    message = await _unknown_message(conn, caller, answer.message_id)
+    if wanted.requeue:
+        raise _no_requeue()
+    if not await answers_settle.resolve(conn, answer, was_sent=wanted.outcome == "sent", reason=reason):
+        raise InvalidState("The message was settled meanwhile.")
+    return await _resolved(conn, caller, message, wanted, reason)
+
+
+def _no_requeue() -> InvalidState:
+    return InvalidState(
+        "An answer is never sent again.", param="requeue", remedy="Resolve it without requeue, then write it anew."
+    )
+
+
+async def _resolved(conn: Connection, caller: Caller, before: Message, wanted: Resolution, reason: str) -> Message:
     await accounts.audit(
-        conn, caller, "message.resolved", message_id, before=message, after=wanted, reason=reason,
-        contact_id=attempt.contact_id.uuid,
+        conn, caller, "message.resolved", before.id, before=before, after=wanted, reason=reason,
+        contact_id=before.contact_id.uuid,
     )  # fmt: skip
-    resolved = await message_queries.by_id(conn, caller.workspace_id, message_id, only=caller.client_id)
+    resolved = await message_queries.by_id(conn, caller.workspace_id, before.id, only=caller.client_id)
     assert resolved is not None
     return resolved
 
 
 async def _unknown(conn: Connection, caller: Caller, message_id: MessageId) -> tuple[Attempt, Message]:
-    message = await message_queries.by_id(conn, caller.workspace_id, message_id, only=caller.client_id)
+    message = await _unknown_message(conn, caller, message_id)
     attempt = await upkeep.attempt(conn, message_id)
-    if message is None or attempt is None:
+    if attempt is None:
+        raise _no_requeue()
+    return attempt, message
+
+
+async def _unknown_message(conn: Connection, caller: Caller, message_id: MessageId) -> Message:
+    message = await message_queries.by_id(conn, caller.workspace_id, message_id, only=caller.client_id)
+    if message is None:
         raise MessageNotFound("There is no such message.")
     if message.status is not MessageState.UNKNOWN:
         raise InvalidState(f"The message is {message.status.value}, not unknown.")
-    return attempt, message
+    return message
 
 
 def _ending(attempt: Attempt, wanted: Resolution, reason: str, at: Moment) -> Settlement:

@@ -23,7 +23,6 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     hourly_limit: int | None
     daily_limit: int | None
     campaign_last_begun_at: datetime | None
-    campaign_last_message_id: UUID | None
     client_has_limits: bool
     routes: list[str]
     schedule: Schedule | None
@@ -44,7 +43,6 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     sent_days: int | None
     last_sent_on: date | None
     sender_last_begun_at: datetime | None
-    sender_last_message_id: UUID | None
 
     @property
     def clock(self) -> Clock:
@@ -103,7 +101,6 @@ class ClientHistory(msgspec.Struct, frozen=True, kw_only=True):
     nth_in_day: datetime | None
     day_used: int
     last_begun_at: datetime | None
-    last_message_id: UUID | None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

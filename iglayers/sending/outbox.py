@@ -193,6 +193,8 @@ def _refuse_now(seen: send.Look) -> None:
     """Not now: the rule that limits, and until when."""
     if seen.facts.dispatch != "running":
         raise Unavailable("Sending is held for the whole installation.", remedy="iglayers dispatch resume")
+    if seen.facts.merged:  # while this waited for the person, who is another one now
+        raise InvalidState("The person was merged into another one just now.", remedy="Claim it again.")
     if seen.month_is_full:
         raise UsageLimitExceeded("The month's messages are used up.")
     verdict = seen.verdict

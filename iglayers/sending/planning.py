@@ -3,6 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -30,21 +31,22 @@ def pace(pick: Pick) -> SenderPace:
 
 def budgets(pick: Pick, facts: Facts, limits: pacing.Limits, client: ClientHistory | None) -> list[Budget]:
     """Sender, campaign and client: all their limits hold at once."""
+    assert pick.sender_id is not None
     budgets = [
         Budget(name="sender", limits=limits, history=History(
             nth_in_hour=facts.sender_nth_in_hour, nth_in_day=facts.sender_nth_in_day, day_used=facts.sender_day_used,
-            last_begun_at=pick.sender_last_begun_at, last_message_id=pick.sender_last_message_id)),
+            last_begun_at=pick.sender_last_begun_at, lane_id=pick.sender_id.uuid)),
         Budget(name="campaign", limits=pick.limits, history=History(
             nth_in_hour=facts.campaign_nth_in_hour, nth_in_day=facts.campaign_nth_in_day,
             day_used=facts.campaign_day_used, last_begun_at=pick.campaign_last_begun_at,
-            last_message_id=pick.campaign_last_message_id)),
+            lane_id=pick.campaign_id.uuid)),
     ]  # fmt: skip
     if client is not None:
         budgets.append(Budget(
             name="client", limits=pacing.Limits(hourly=client.hourly_limit, daily=client.daily_limit),
             history=History(
                 nth_in_hour=client.nth_in_hour, nth_in_day=client.nth_in_day, day_used=client.day_used,
-                last_begun_at=client.last_begun_at, last_message_id=client.last_message_id),
+                last_begun_at=client.last_begun_at, lane_id=pick.client_id.uuid),
         ))  # fmt: skip
     return budgets
 
@@ -57,14 +59,14 @@ class Pause(msgspec.Struct, frozen=True):
 def pause(pick: Pick, facts: Facts, limits: pacing.Limits, attempt: Attempt) -> Pause:
     """How long campaign and sender wait at least after this message; the next look finds the exact moment."""
 
-    def gap(of: pacing.Limits, last_begun_at: datetime | None, last_day_used: int) -> timedelta:
-        now, message, zone = attempt.begun_at, attempt.message_id.uuid, pick.day_zone
+    def gap(of: pacing.Limits, lane_id: UUID, last_begun_at: datetime | None, last_day_used: int) -> timedelta:
+        now, zone = attempt.begun_at, pick.day_zone
         is_same_day = last_begun_at is not None and local_day(last_begun_at, zone) == local_day(now, zone)
         day_used = 1 + (last_day_used if is_same_day else 0)
-        return pacing.gap(of, now, day_used, message, pick.schedule, pick.zone)
+        return pacing.gap(of, now, day_used, lane_id, pick.schedule, pick.zone)
 
-    sender = gap(limits, pick.sender_last_begun_at, facts.sender_day_used)
-    campaign = gap(pick.limits, pick.campaign_last_begun_at, facts.campaign_day_used)
+    sender = gap(limits, attempt.sender_id.uuid, pick.sender_last_begun_at, facts.sender_day_used)
+    campaign = gap(pick.limits, pick.campaign_id.uuid, pick.campaign_last_begun_at, facts.campaign_day_used)
     return Pause(max(campaign, sender) if pick.only_sender else campaign, sender)
 
 

@@ -137,7 +137,7 @@ _PICK: LiteralString = """
         SELECT pg_advisory_xact_lock_shared($2)
     ), due AS MATERIALIZED (
         SELECT c.id, c.workspace_id, c.client_id, c.name, c.metadata, c.hourly_limit, c.daily_limit,
-               c.last_begun_at, c.last_message_id, c.routes, c.schedule, c.sender_ids
+               c.last_begun_at, c.routes, c.schedule, c.sender_ids
         FROM gate
         CROSS JOIN campaigns c
         WHERE c.state = 'running' AND c.due_at <= statement_timestamp()
@@ -190,11 +190,11 @@ _PICK: LiteralString = """
               SELECT FROM targets t
               WHERE t.campaign_id = campaign.id AND t.sender_id = each.id AND t.next_step > 0
                 AND t.next_due_at <= campaign.now))
-        ORDER BY each.ready_at
+        ORDER BY each.ready_at, each.id
     ), sender AS MATERIALIZED (
         -- Locked one after the other, by key, until one is to be had; what it is by then counts.
         SELECT s.id, s.username, s.instagram_id, s.routes, s.hourly_limit, s.daily_limit, s.ramp, s.min_gap_s,
-               s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at, s.last_message_id
+               s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at
         FROM free
         CROSS JOIN LATERAL (SELECT * FROM senders WHERE id = free.id FOR NO KEY UPDATE SKIP LOCKED) AS s
         CROSS JOIN campaign
@@ -204,14 +204,13 @@ _PICK: LiteralString = """
     )
     SELECT c.id AS campaign_id, c.workspace_id, c.client_id, c.name AS campaign_name, c.metadata,
            c.hourly_limit, c.daily_limit, c.last_begun_at AS campaign_last_begun_at,
-           c.last_message_id AS campaign_last_message_id, c.client_has_limits, c.routes, c.schedule,
+           c.client_has_limits, c.routes, c.schedule,
            c.timezone AS zone, c.clock_real_at AS real_at, c.clock_at AS at, c.clock_speed AS speed,
            cardinality(c.sender_ids) = 1 AS only_sender,
            s.id AS sender_id, s.username AS sender_username, s.instagram_id AS sender_instagram_id,
            s.routes AS sender_routes,
            s.hourly_limit AS sender_hourly_limit, s.daily_limit AS sender_daily_limit, s.ramp, s.min_gap_s,
-           s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at AS sender_last_begun_at,
-           s.last_message_id AS sender_last_message_id
+           s.warned_until, s.sent_days, s.last_sent_on, s.last_begun_at AS sender_last_begun_at
     FROM campaign c
     LEFT JOIN sender s ON true
 """
@@ -231,15 +230,17 @@ _FACTS: LiteralString = """
         ORDER BY t.next_due_at, t.id
         LIMIT 1
         FOR NO KEY UPDATE
-    ), named AS MATERIALIZED (
+    ), asked AS MATERIALIZED (
         SELECT t.id FROM targets t WHERE t.workspace_id = $1 AND t.id = $14 FOR NO KEY UPDATE
     ), person AS MATERIALIZED (
         SELECT t.id AS target_id, t.next_step AS step, t.profile_url, t.full_name, t.first_name, t.category,
                t.follower_count, t.variables, k.id AS contact_id, k.username,
                k.merged_into IS NOT NULL AS merged
-        FROM (SELECT id FROM followup UNION ALL SELECT id FROM first UNION ALL SELECT id FROM named) AS next
+        FROM (SELECT id FROM followup UNION ALL SELECT id FROM first UNION ALL SELECT id FROM asked) AS next
         JOIN targets t ON t.workspace_id = $1 AND t.id = next.id
-        JOIN contacts k ON k.id = t.contact_id
+        JOIN contacts named ON named.id = t.contact_id
+        -- Where a merge left the target under its old name, the person who is left.
+        JOIN contacts k ON k.id = coalesce(named.merged_into, named.id)
         FOR NO KEY UPDATE OF k
     )
     SELECT clock_timestamp() AS real_now, i.dispatch, w.monthly_limit,
@@ -264,7 +265,7 @@ _FACTS: LiteralString = """
            CASE WHEN $9::int IS NOT NULL THEN (
                SELECT m.begun_at FROM messages m WHERE m.campaign_id = $2 AND m.counts
                ORDER BY m.begun_at DESC OFFSET $9::int - 1 LIMIT 1) END AS campaign_nth_in_day,
-           CASE WHEN $9::int IS NULL THEN 0 ELSE (
+           CASE WHEN $8::int IS NULL AND $9::int IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
                WHERE m.campaign_id = $2 AND m.counts
                  AND m.begun_at >= date_trunc('day', $11::timestamptz, $13::text)) END AS campaign_day_used,
@@ -310,7 +311,8 @@ _VERDICT: LiteralString = """
                $9 > 0 AND EXISTS (
                    SELECT FROM replies r
                    JOIN targets t ON t.workspace_id = $2 AND t.id = $6
-                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at) AS replied
+                   WHERE r.workspace_id = $2 AND r.contact_id = $7 AND r.received_at >= t.sent_at
+                     AND r.label <> 'automatic') AS replied
     ), message AS (
 """
 
@@ -350,13 +352,13 @@ _BEGUN: LiteralString = """
         WHERE t.workspace_id = $2 AND t.id = $6
     ), campaign AS (
         UPDATE campaigns c
-        SET due_at = $17, last_begun_at = $13, last_message_id = $1, blocked_reason = NULL, limited_by = NULL,
+        SET due_at = $17, last_begun_at = $13, blocked_reason = NULL, limited_by = NULL,
             next_at = NULL
         FROM message
         WHERE c.workspace_id = $2 AND c.id = $5
     ), sender AS (
         UPDATE senders s
-        SET ready_at = $18, last_begun_at = $13, last_message_id = $1,
+        SET ready_at = $18, last_begun_at = $13,
             sent_days = s.sent_days + (s.last_sent_on IS DISTINCT FROM $19)::int, last_sent_on = $19
         FROM message
         WHERE s.workspace_id = $2 AND s.id = $8
@@ -429,14 +431,14 @@ _CLIENT_HISTORY: LiteralString = """
            CASE WHEN c.daily_limit IS NOT NULL THEN (
                SELECT m.begun_at FROM messages m WHERE m.client_id = c.id AND m.counts
                ORDER BY m.begun_at DESC OFFSET c.daily_limit - 1 LIMIT 1) END AS nth_in_day,
-           CASE WHEN c.daily_limit IS NULL THEN 0 ELSE (
+           CASE WHEN c.hourly_limit IS NULL AND c.daily_limit IS NULL THEN 0 ELSE (
                SELECT count(*) FROM messages m
                WHERE m.client_id = c.id AND m.counts
                  AND m.begun_at >= date_trunc('day', last.begun_at, $3::text)) END AS day_used,
-           last.begun_at AS last_begun_at, last.id AS last_message_id
+           last.begun_at AS last_begun_at
     FROM clients c
     LEFT JOIN LATERAL (
-        SELECT m.id, m.begun_at FROM messages m
+        SELECT m.begun_at FROM messages m
         WHERE m.client_id = c.id AND m.counts
         ORDER BY m.begun_at DESC
         LIMIT 1) last ON true

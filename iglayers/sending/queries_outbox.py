@@ -93,14 +93,13 @@ async def pick(conn: Connection, workspace_id: WorkspaceId, card: CardPlace) -> 
     found = await row(conn, Pick, """
         SELECT c.id AS campaign_id, c.workspace_id, c.client_id, c.name AS campaign_name, c.metadata,
                c.hourly_limit, c.daily_limit, c.last_begun_at AS campaign_last_begun_at,
-               c.last_message_id AS campaign_last_message_id,
                k.hourly_limit IS NOT NULL OR k.daily_limit IS NOT NULL AS client_has_limits, c.routes, c.schedule,
                w.timezone AS zone, w.clock_real_at AS real_at, w.clock_at AS at, w.clock_speed AS speed,
                cardinality(c.sender_ids) = 1 AS only_sender,
                s.id AS sender_id, s.username AS sender_username, s.instagram_id AS sender_instagram_id,
                s.routes AS sender_routes, s.hourly_limit AS sender_hourly_limit,
                s.daily_limit AS sender_daily_limit, s.ramp, s.min_gap_s, s.warned_until, s.sent_days,
-               s.last_sent_on, s.last_begun_at AS sender_last_begun_at, s.last_message_id AS sender_last_message_id
+               s.last_sent_on, s.last_begun_at AS sender_last_begun_at
         FROM campaigns c
         JOIN workspaces w ON w.id = c.workspace_id
         JOIN clients k ON k.workspace_id = c.workspace_id AND k.id = c.client_id
@@ -232,9 +231,9 @@ _CARDS: LiteralString = """
 _TAKE_BACK: LiteralString = """
     WITH held AS MATERIALIZED (
         SELECT t.id, m.id AS message_id, m.step
-        FROM messages m
-        JOIN targets t ON t.workspace_id = $1 AND t.id = m.target_id
-        WHERE m.workspace_id = $1 AND m.state = 'handed_over' AND m.held IS NULL
+        FROM targets t
+        JOIN messages m ON m.workspace_id = $1 AND m.target_id = t.id
+        WHERE t.workspace_id = $1 AND m.state = 'handed_over' AND m.held IS NULL
           AND ($2::uuid IS NULL OR m.campaign_id = $2) AND ($3::uuid IS NULL OR m.sender_id = $3)
         ORDER BY t.id
         FOR NO KEY UPDATE OF t

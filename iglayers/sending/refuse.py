@@ -23,8 +23,6 @@ class Refusal(msgspec.Struct, frozen=True):
 def way(transports: dict[str, Transport], pick: Pick, facts: Facts, now: datetime) -> Open | Refusal:
     """The way that is open to this person, or why there is none."""
     assert facts.contact_id is not None
-    if facts.merged:
-        return Refusal("target_duplicate", "The same person as another contact.")
     if facts.username is None:
         return Refusal("target_suppressed", "The person's data was erased.")
     known = facts.conversation

@@ -140,6 +140,8 @@ async def _plan(engine: Engine, conn: Connection, pick: Pick) -> Ready | bool:
     seen = await look(conn, pick, client)
     if seen.facts.dispatch != "running" or seen.facts.sender_busy or seen.facts.target_id is None or seen.is_stale:
         return await _look_again(conn, pick)
+    if seen.facts.merged:  # while this waited for the person, who is another one now
+        return await _look_again(conn, pick)
     if seen.month_is_full:
         await rest.wait_for_month(conn, pick, now=seen.now, month=seen.month)
         return True

@@ -96,11 +96,10 @@ async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
 async def _opt_out(conn: Connection, attempt: Attempt, outcome: NotSent, at: Moment) -> None:
     """The person blocked the account or stopped its messages: nobody in the workspace writes to them again."""
     await contacts.lock(conn, attempt.workspace_id, [attempt.contact_id])
-    is_new = await contact_actions.suppress_contact(
-        conn, workspace_id=attempt.workspace_id, contact_id=attempt.contact_id, reason=outcome.reason,
-        source="opt_out", now=at,
-    )  # fmt: skip
-    if is_new:
+    is_news = await contact_actions.opt_out(
+        conn, workspace_id=attempt.workspace_id, contact_id=attempt.contact_id, reason=outcome.reason, now=at
+    )
+    if is_news:
         await event_queries.record(conn, NewEvent(
             type=EventType.CONTACT_OPTED_OUT, workspace_id=attempt.workspace_id, at=at, client_id=attempt.client_id,
             campaign_id=attempt.campaign_id, contact_id=attempt.contact_id, data={

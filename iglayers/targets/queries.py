@@ -30,6 +30,7 @@ async def histories(
                EXISTS (
                    SELECT FROM messages m
                    WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.counts
+                     AND m.state NOT IN ('not_sent', 'skipped')  -- for the index
                ) AS is_written_to,
                EXISTS (
                    SELECT FROM first_contacts f
@@ -99,6 +100,7 @@ async def queue_again(
           AND NOT EXISTS (
               SELECT FROM messages m
               WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.counts
+                AND m.state NOT IN ('not_sent', 'skipped')  -- for the index
           )
         RETURNING t.id
     """, workspace_id.uuid, now, [state.value for state in ENDED_UNSENT], ids, *_columns(people))  # fmt: skip

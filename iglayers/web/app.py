@@ -20,14 +20,18 @@ from iglayers.events import api_deliveries as deliveries
 from iglayers.events import api_endpoints as webhooks
 from iglayers.messages import api as messages
 from iglayers.replies import api as replies
+from iglayers.replies import api_conversations as conversations
 from iglayers.reports import api as reports
 from iglayers.senders import api as senders
+from iglayers.senders import api_instagram as instagram
 from iglayers.senders.transports import build
 from iglayers.sending import api as sending
 from iglayers.sending import api_outbox as outbox
 from iglayers.templates import api as templates
 from iglayers.web import docs, health, problems
 from iglayers.web.authentication import Authentication, RequestId
+from iglayers.web.head import Head
+from iglayers.web.linger import Linger
 
 ROUTES = [
     *accounts.ROUTES,
@@ -39,12 +43,14 @@ ROUTES = [
     *templates.ROUTES,
     *messages.ROUTES,
     *senders.ROUTES,
+    *instagram.ROUTES,
     *campaigns.ROUTES,
     *targets.ROUTES,
     *imports.ROUTES,
     *sending.ROUTES,
     *outbox.ROUTES,
     *replies.ROUTES,
+    *conversations.ROUTES,
     *reports.ROUTES,
 ]
 
@@ -64,6 +70,7 @@ def create(services: Services) -> ASGIApp:
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
             dashboard.ROUTER,
             *docs.ROUTES,
+            *instagram.PAGES,
             *health.ROUTES,
         ],
         request_class=ApiRequest,
@@ -74,4 +81,4 @@ def create(services: Services) -> ASGIApp:
         # Bodies are bounded where they are read, by each route's own limit.
         request_max_body_size=None,
     )
-    return RequestId(litestar)
+    return RequestId(Linger(Head(litestar)))

@@ -1,14 +1,21 @@
 """Liveness, readiness and metrics; no key needed."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import asyncpg
 from litestar import Response, get
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from iglayers.accounts import queries
 from iglayers.accounts.model import InvalidApiKey
 from iglayers.accounts.request import ApiRequest, answer
+from iglayers.core.clock import real_now
 from iglayers.core.errors import Unavailable
+from iglayers.events import queries_engine
 
+# Where more deliveries wait, the metrics say this many.
+MOST_COUNTED = 100_000
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -34,7 +41,34 @@ async def metrics(request: ApiRequest) -> Response[bytes]:
     from_here = request.client is not None and request.client.host in _LOOPBACK
     if asked != f"Bearer {token}" if token else not from_here:
         raise InvalidApiKey
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    try:
+        async with request.connection() as conn:
+            backlog = await queries_engine.backlog(conn, most=MOST_COUNTED)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise Unavailable("The database does not answer.") from error
+    told = generate_latest() + generate_latest(_of_webhooks(backlog, now=real_now()))
+    return Response(told, media_type=CONTENT_TYPE_LATEST)
+
+
+def _of_webhooks(backlog: queries_engine.Backlog, *, now: datetime) -> CollectorRegistry:
+    """Read from the database when asked, so every process says the same."""
+    registry = CollectorRegistry()
+    since = [now] if backlog.oldest_due_at is None else [now, backlog.oldest_due_at]
+    if backlog.oldest_new is not None:
+        since.append(datetime.fromtimestamp((UUID(backlog.oldest_new).int >> 80) / 1000, UTC))
+    oldest = Gauge(
+        "iglayers_webhook_oldest_due_seconds",
+        "For how long the oldest delivery that is due has been",
+        registry=registry,
+    )
+    oldest.set((now - min(since)) / timedelta(seconds=1))
+    pending = Gauge("iglayers_webhook_deliveries_pending", "Deliveries not there yet", ["lane"], registry=registry)
+    for lane in ("new", "waiting", "held"):
+        pending.labels(lane).set(getattr(backlog, lane))
+    endpoints = Gauge("iglayers_webhook_endpoints", "Webhook endpoints", ["state"], registry=registry)
+    for state in ("enabled", "failing", "disabled"):
+        endpoints.labels(state).set(getattr(backlog, state))
+    return registry
 
 
 ROUTES = [live, ready, metrics]

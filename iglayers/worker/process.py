@@ -18,8 +18,10 @@ from iglayers.core.clock import real_now
 from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.senders.transports import build
+from iglayers.senders.transports.instagram.graph import Graph
+from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import breaker, outbox, queries_rest, send, sweep
+from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -33,6 +35,7 @@ GRACE_S = 8.0
 class Worker:
     def __init__(self, services: Services) -> None:
         self._services: Services = services
+        self._graph: Graph = Graph(services.settings)
         self._engine: send.Engine = send.Engine(services.db, services.settings, build(services))
         self._looking: asyncio.Semaphore = asyncio.Semaphore(PICKERS)
         self._stopping: asyncio.Event = asyncio.Event()
@@ -48,6 +51,7 @@ class Worker:
         await self._mark.check(db)
         loops = [
             asyncio.create_task(self._every(1.0, lambda: sweep.end_leases(db))),
+            asyncio.create_task(self._every(1.0, lambda: answers_settle.end_leases(db))),
             asyncio.create_task(self._every(1.0, lambda: outbox.settle_answers(db))),
             asyncio.create_task(self._every(5.0, lambda: outbox.take_cards_back(db))),
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),
@@ -57,6 +61,7 @@ class Worker:
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
+            asyncio.create_task(self._every(60.0, lambda: refresh_all(self._services, self._graph))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]

@@ -36,6 +36,17 @@ async def test_suppressions_are_added_listed_imported_and_lifted(line: Line) -> 
     assert (await line("suppressions", "remove", "ann")).exit_code == 1
 
 
+async def test_a_person_is_shown_merged_and_erased(line: Line, database: Database, test_caller: Caller) -> None:
+    await make.suppression(database, test_caller, "ann.old", reason="asked by mail")
+    merged = await line.done("contacts", "merge", "@Ann.Old", "--into", "ann.new", "--reason", "new name")
+    assert merged["person"]["handles"] == ["ann.new", "ann.old"]
+    shown = await line.done("contacts", "show", "ann.old")
+    assert [each["reason"] for each in shown["suppressions"]] == ["asked by mail"]
+    circle = await line("contacts", "merge", "ann.new", "--into", "ann.old")
+    assert (circle.exit_code, "written to as ann.new" in circle.stderr) == (1, True)
+    assert (await line.done("contacts", "erase", "ann.new"))["erasedAt"]
+
+
 async def test_webhook_is_made_tested_and_deleted(line: Line) -> None:
     closed = f"http://127.0.0.1:{free_port()}/hook"
     made = await line.done("webhooks", "create", "--to", closed, "--event", "message.sent", "--event", "reply.received")

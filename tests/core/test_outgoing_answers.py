@@ -5,8 +5,8 @@ import gzip
 import socket
 import time
 import tracemalloc
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
 
@@ -15,8 +15,7 @@ from iglayers.core.outgoing import MAX_READ_BYTES, Client, Failure, Guard
 from tests.events.receiving import receiving
 
 DEADLINE_S = 0.5
-# Other processes of a loaded machine may hold the loop up.
-LATE_S = 1.0
+LATE_S = 0.5
 BOMB = gzip.compress(b"\0" * 50_000_000)
 LOOPBACK = Guard(["127.0.0.1/32"])
 
@@ -36,6 +35,16 @@ async def server(speak: Speak, *, tls: bool = False) -> AsyncGenerator[str]:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         yield f"http{'s' if tls else ''}://127.0.0.1:{port}/"
+
+
+@contextmanager
+def ending_in_time() -> Generator[None]:
+    """The block ends by the deadline, as the loop itself counts it: a loaded machine holds up both clocks."""
+    rung: list[float] = []
+    bell = asyncio.get_running_loop().call_later(DEADLINE_S, lambda: rung.append(time.monotonic()))
+    yield
+    bell.cancel()
+    assert not rung or time.monotonic() - rung[0] < LATE_S
 
 
 async def endless_body(writer: asyncio.StreamWriter) -> None:
@@ -127,24 +136,21 @@ async def test_every_answer_ends_in_time_and_takes_little_memory(speak: Speak, f
     async with server(speak) as url, Client(LOOPBACK, deadline_s=DEADLINE_S) as client:
         tracemalloc.start()
         try:
-            began = time.monotonic()
-            answer = await client.post(url, b"{}", headers={})
-            took_s = time.monotonic() - began
+            with ending_in_time():
+                answer = await client.post(url, b"{}", headers={})
             _, most_bytes = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
     assert answer.failure is failure
-    assert took_s < DEADLINE_S + LATE_S
     assert most_bytes < 10_000_000
     assert len(answer.body) <= MAX_READ_BYTES
 
 
 async def test_a_handshake_that_never_ends_is_no_connection() -> None:
     async with server(silence, tls=True) as url, Client(LOOPBACK, deadline_s=DEADLINE_S) as client:
-        began = time.monotonic()
-        answer = await client.post(url, b"{}", headers={})
+        with ending_in_time():
+            answer = await client.post(url, b"{}", headers={})
     assert answer.failure is Failure.CONNECTION_FAILED
-    assert time.monotonic() - began < DEADLINE_S + LATE_S
 
 
 async def test_a_look_up_that_hangs_holds_one_thread_and_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:

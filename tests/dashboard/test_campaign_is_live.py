@@ -50,4 +50,4 @@ async def test_a_stream_ends_when_its_reader_goes(
     stream.close()
     async with asyncio.timeout(5):
         while live.count_open():
-            await asyncio.sleep(0)
+            await operator.get("/account")

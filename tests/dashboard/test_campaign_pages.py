@@ -1,4 +1,4 @@
-"""Campaigns in the dashboard: from the first step to the start, the buttons of each state, people and unknown outcomes."""
+"""Campaigns in the dashboard: from the first step to the start, each state's buttons, people, unknown outcomes."""
 
 import re
 from typing import Any

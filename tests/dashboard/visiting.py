@@ -32,9 +32,7 @@ class Visit:
         assert found, page
         return await self.post(action, fields | {"form_token": found[1]})
 
-    async def _call(
-        self, method: str, path: str, fields: Any, headers: dict[str, str]
-    ) -> tuple[int, str, Any]:
+    async def _call(self, method: str, path: str, fields: Any, headers: dict[str, str]) -> tuple[int, str, Any]:
         sent = {"Accept": "text/html"} | {name.replace("_", "-"): text for name, text in headers.items()}
         sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         url = URL(self._base + path)

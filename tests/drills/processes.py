@@ -1,4 +1,4 @@
-"""Real worker processes against a database, and what the sandbox's log says about them afterwards."""
+"""Real processes against a database, and what the sandbox's log says about them afterwards."""
 
 import asyncio
 import os
@@ -18,11 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """One `iglayers worker`, with a data folder of its own; started again as often as a test likes."""
+    """One `iglayers worker` (or `api`), with a data folder of its own; started again as often as a test likes."""
 
-    def __init__(self, url: str, folder: Path, **settings: object) -> None:
+    def __init__(self, url: str, folder: Path, part: str = "worker", /, **settings: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.log = folder / "worker.log"
+        self._part = part
+        self.log = folder / f"{part}.log"
         kept = {name: item for name, item in os.environ.items() if not name.startswith("IGLAYERS_")}
         self._environment = kept | {
             "IGLAYERS_DATABASE_URL": url, "IGLAYERS_DATA_DIR": str(folder), "IGLAYERS_SECRET_KEY": SECRET_KEY.hex(),
@@ -34,7 +35,7 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "iglayers", "worker"], cwd=ROOT, env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", "iglayers", self._part], cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
 
     async def has_started(self) -> bool:
@@ -54,7 +55,7 @@ class Process:
     def must_run(self) -> None:
         """Fails with the end of the log if it has ended by itself."""
         if self._process is not None and (status := self._process.poll()) is not None:
-            raise AssertionError(f"a worker ended with {status}: {self.log.read_text()[-1_000:]}")
+            raise AssertionError(f"{self._part} ended with {status}: {self.log.read_text()[-1_000:]}")
 
     async def end(self, *, within_s: float) -> int:
         """Ask it to stop; its exit status."""

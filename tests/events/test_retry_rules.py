@@ -192,8 +192,7 @@ async def test_what_a_worker_had_in_hand_is_logged_by_the_next_and_sent_again(
             past = now - timedelta(seconds=1)
             assert await queries_engine.take(conn, gone, [made.id.uuid], now=now, lease_until=past) == [made.id.uuid]
             rooms = [queries_engine.Room(made.id.uuid, 2, [], [])]
-            ids = [uuid7(), uuid7()]
-            picked = await queries_engine.pick(conn, gone, rooms, attempt_ids=ids, now=now, lease_until=past)
+            picked = await queries_engine.pick(conn, gone, rooms, now=now, lease_until=past)
             assert [f"evt_{each.event_id.hex}" for each in picked] == happened[:2]
             # One of the two was written down before the worker went.
             answer = Answer(duration_ms=1, status=200)
@@ -221,7 +220,7 @@ async def test_an_interrupted_attempt_shows_in_the_log(services: Services, datab
         first, second = uuid7(), uuid7()
         await queries_engine.take(conn, first, [made.id.uuid], now=now, lease_until=past)
         rooms = [queries_engine.Room(made.id.uuid, 5, [], [])]
-        await queries_engine.pick(conn, first, rooms, attempt_ids=[uuid7()] * 5, now=now, lease_until=past)
+        await queries_engine.pick(conn, first, rooms, now=now, lease_until=past)
         await queries_engine.take(conn, second, [made.id.uuid], now=now, lease_until=past)
         await queries_engine.take(conn, first, [made.id.uuid], now=now, lease_until=past)
     assert [each["error"] for each in await attempts(database)] == ["interrupted"]

@@ -212,7 +212,8 @@ async def test_an_event_that_commits_late_is_not_passed_over(
             late, caller.workspace_id.uuid, "message.sent", b"{}",
         )  # fmt: skip
         [newer] = await happen(database, caller, EventType.CAMPAIGN_STARTED)
-        begun = (await api.post(f"/webhooks/{made.id}/replay", {"since": (real_now() - LONG_AGO).rfc3339()})).body
+        wanted = {"since": (real_now() - LONG_AGO).rfc3339(), "types": ["message.sent", "campaign.started"]}
+        begun = (await api.post(f"/webhooks/{made.id}/replay", wanted)).body
         await actions_deliveries.go_on_with_replays(database)
         assert (await api.get(f"/webhooks/{made.id}/replays/{begun['id']}")).body["state"] == "running"
     await actions_deliveries.go_on_with_replays(database)
@@ -228,7 +229,8 @@ async def test_a_cancelled_replay_ends_what_it_queued(
     monkeypatch.setattr(queries_deliveries, "REPLAY_AHEAD", 2)
     made = await endpoint(services, caller, "https://example.com/", ["campaign.paused"])
     await happen(database, caller, times=3)
-    path, since = f"/webhooks/{made.id}/replay", {"since": (real_now() - LONG_AGO).rfc3339()}
+    path = f"/webhooks/{made.id}/replay"
+    since = {"since": (real_now() - LONG_AGO).rfc3339(), "types": ["message.sent"]}
     begun = (await api.post(path, since)).body
     assert (await api.post(path, since)).body["error"]["code"] == "invalid_state"
     await actions_deliveries.go_on_with_replays(database)
@@ -251,7 +253,7 @@ async def test_in_a_test_workspace_since_is_its_own_time(
     shown = (await test_api.get("/me")).body["now"]
     assert shown > "2100"
     since = shown.replace(shown[:4], str(int(shown[:4]) - 1), 1)
-    status, begun = await test_api.post(f"/webhooks/{made.id}/replay", {"since": since})
+    status, begun = await test_api.post(f"/webhooks/{made.id}/replay", {"since": since, "types": ["message.sent"]})
     assert (status, begun["total"]) == (201, 2)
 
 
@@ -261,3 +263,38 @@ async def _shift(conn: Any, workspace_id: WorkspaceId) -> None:
         "UPDATE workspaces SET clock_at = '2150-06-01', clock_real_at = now(), clock_speed = 200000 WHERE id = $1",
         workspace_id.uuid,
     )
+
+
+@pytest.mark.parametrize("by_change", [False, True])
+async def test_enabling_says_what_was_missed_and_since_when_to_replay_it(
+    api: Api, services: Services, database: Database, caller: Caller, *, by_change: bool
+) -> None:
+    async with receiving() as receiver:
+        made = await endpoint(services, caller, receiver.url, ["message.sent"])
+        path = f"/webhooks/{made.id}"
+        await happen(database, caller)
+        await api.patch(path, {"state": "disabled"})
+        missed = await happen(database, caller, times=3)
+        await happen(database, caller, EventType.MESSAGE_FAILED)
+        enabled = (await (api.patch(path, {"state": "enabled"}) if by_change else api.post(f"{path}/enable"))).body
+        await happen(database, caller)
+        assert (enabled["state"], enabled["missed"]["events"]) == ("enabled", 3)
+        begun = (await api.post(f"{path}/replay", {"since": enabled["missed"]["since"]})).body
+        assert begun["types"] == ["message.sent"]
+        async with delivering(services):
+            await _ended(api, f"{path}/replays/{begun['id']}", database)
+    assert set(missed) <= set(receiver.event_ids)
+    assert len(set(receiver.event_ids)) == 5
+
+
+async def test_what_was_missed_in_a_long_time_can_be_replayed_as_far_back_as_replays_go(
+    test_api: Api, database: Database
+) -> None:
+    made = (await test_api.post("/webhooks", {"url": "https://example.com/", "events": ["*"]})).body
+    await test_api.patch(f"/webhooks/{made['id']}", {"state": "disabled"})
+    async with database.transaction() as conn:
+        await conn.execute("UPDATE webhook_endpoints SET disabled_at = now() - interval '20 days'")
+    missed = (await test_api.post(f"/webhooks/{made['id']}/enable")).body["missed"]
+    # Its own webhook.disabled is among them.
+    assert missed["events"] == 1
+    assert (await test_api.post(f"/webhooks/{made['id']}/replay", {"since": missed["since"]})).status == 201

@@ -1,6 +1,7 @@
 """Receivers that check what the documentation tells them to check accept every delivery, and nothing else."""
 
 import base64
+import hmac
 import json
 import os
 import re
@@ -166,11 +167,15 @@ async def test_while_a_rotation_overlaps_both_secrets_verify_and_then_the_new_al
         await until(lambda: all_ended(database))
     during, after = receiver.hits
     assert (_verifies(during, made.secret), _verifies(during, new)) == (True, True)
-    assert during.headers["X-IG-Layers-Signature-Previous"] == signing.published(during.body, made.secret.encode())
-    assert during.headers["X-IG-Layers-Signature"] == signing.published(during.body, new.encode())
-    assert after.headers["X-IG-Layers-Signature"] == signing.published(after.body, new.encode())
+    assert during.headers["X-IG-Layers-Signature-Previous"] == _published(during, made.secret)
+    assert during.headers["X-IG-Layers-Signature"] == _published(during, new)
+    assert after.headers["X-IG-Layers-Signature"] == _published(after, new)
     assert len(after.headers["webhook-signature"].split()) == 1
     assert "X-IG-Layers-Signature-Previous" not in after.headers
+
+
+def _published(hit: Hit, secret: str) -> str:
+    return hmac.new(secret.encode(), hit.body, "sha256").hexdigest()
 
 
 def _verifies(hit: Hit, secret: str) -> bool:

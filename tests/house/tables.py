@@ -34,6 +34,7 @@ OWNERS: dict[str, str] = {
     "first_contacts": "messages",
     "senders": "senders",
     "sender_credentials": "senders",
+    "instagram_logins": "senders",
     "conversations": "senders",
     "inbound": "senders",
     "sandbox_messages": "senders.transports.sandbox",
@@ -52,7 +53,9 @@ OWNERS: dict[str, str] = {
 # The engine's statements (steps 1 to 4 and 6 of design section 6) read, lock and write across slices in one
 # round trip: one statement did 1,400 messages a second where a statement a step did 860.
 ENGINE_FILES = re.compile(r"iglayers/sending/queries(_\w+)?\.py")
-ENGINE_WRITES = frozenset({"messages", "first_contacts", "targets", "campaigns", "senders", "usage_months"})
+ENGINE_WRITES = frozenset({
+    "messages", "first_contacts", "targets", "campaigns", "senders", "usage_months", "conversations",
+})  # fmt: skip
 
 # Statements on tenant tables that name no workspace_id, as `module.function` below iglayers, with the reason:
 # of workers, which serve all workspaces, and look-ups by which a caller's workspace becomes known.
@@ -60,6 +63,7 @@ CROSS_TENANT: dict[str, str] = {
     "accounts.queries.forget_old_answers": "retention: every answer older than 24 h, whoever asked",
     "accounts.queries_people.use_invitation": "by the secret of a link, which says the workspace",
     "campaigns.queries.wake": "by id, from the engine: what its slot holds",
+    "events.queries_engine.backlog": "the operator's metrics tell of the whole installation",
     "events.queries_engine.with_work": "workers serve all workspaces: endpoints that have something to deliver",
     "events.queries_engine.targets": "by id and lease, from the engine",
     "events.queries_engine.tell_endpoints": "by id, from the engine: endpoints that its worker holds",
@@ -73,6 +77,7 @@ CROSS_TENANT: dict[str, str] = {
     "sending.queries_rest.next_due": "workers serve all workspaces: the moment of the next campaign",
     "sending.queries.lock_campaign_for_settling": "by the id in the message's row, from the engine",
     "sending.queries_upkeep.ended_leases": "workers end the leases of all workspaces",
+    "sending.queries_answers.ended_leases": "the same, of answers",
     "sending.queries_upkeep.newest_begun": "the installation's newest message, against restored databases",
     "sending.queries_upkeep.knows": "the same: whether that message is still here",
     "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",

@@ -85,11 +85,11 @@ def test_a_limit_that_reaches_past_the_end_ends_the_schedule() -> None:
     assert next_allowed(NOW, [budget(nth_in_hour=ago(minutes=30))], ends_soon, "UTC").rule == "sender.hourly"
 
 
-def message_that_draws(share: float) -> UUID:
-    """A message whose own hash draws about this share of the gap."""
+def lane_that_draws(share: float, used: int) -> UUID:
+    """A lane that after so many messages of this day draws about this share of the gap."""
     while True:
         drawn = uuid4()
-        if abs(pacing._jitter(drawn) - share) < 0.001:
+        if abs(pacing._jitter(drawn, NOW.date(), used) - share) < 0.001:
             return drawn
 
 
@@ -100,13 +100,15 @@ def message_that_draws(share: float) -> UUID:
         (Limits(min_gap_s=60), 1, None, 60),
         (Limits(hourly=10), 1, None, 360),
         (Limits(hourly=10, min_gap_s=900), 1, None, 900),
-        # Noon: twelve hours are left of the day for what is left of the limit.
-        (Limits(daily=49), 1, None, 900),
-        (Limits(daily=25), 1, None, 1_800),
-        (Limits(hourly=10, daily=25), 1, None, 1_800),
-        (Limits(hourly=1, daily=25), 1, None, 3_600),
+        # Noon: twelve hours are left of the day for this message and what is left of the limit.
+        (Limits(daily=48), 1, None, 900),
+        (Limits(daily=24), 1, None, 1_800),
+        (Limits(hourly=10, daily=24), 1, None, 1_800),
+        (Limits(hourly=1, daily=24), 1, None, 3_600),
+        # The last but one: the last falls well before midnight.
+        (Limits(daily=10), 9, None, 21_600),
         # Of an office five hours are left.
-        (Limits(daily=26), 1, OFFICE, 720),
+        (Limits(daily=25), 1, OFFICE, 720),
         # Nothing is left of the limit: the limit itself sets the moment.
         (Limits(daily=10, min_gap_s=7), 10, None, 7),
         (Limits(daily=10, min_gap_s=7), 11, None, 7),
@@ -116,19 +118,19 @@ def test_the_gap_is_the_largest_of_its_three(
     limits: Limits, used: int, schedule: Schedule | None, seconds: float
 ) -> None:
     shortest, longest = (
-        pacing.gap(limits, NOW, used, message_that_draws(share), schedule, "UTC") for share in (0.8, 1.2)
+        pacing.gap(limits, NOW, used, lane_that_draws(share, used), schedule, "UTC") for share in (0.8, 1.2)
     )
     assert abs(shortest - timedelta(seconds=0.8 * seconds)) <= timedelta(seconds=0.001 * seconds)
     assert abs(longest - timedelta(seconds=1.2 * seconds)) <= timedelta(seconds=0.001 * seconds)
 
 
 def test_what_is_left_of_the_day_goes_by_the_zone() -> None:
-    berlin = pacing.gap(Limits(daily=11), NOW, 1, message_that_draws(1.0), None, "Europe/Berlin")
+    berlin = pacing.gap(Limits(daily=10), NOW, 1, lane_that_draws(1.0, 1), None, "Europe/Berlin")
     assert abs(berlin - timedelta(hours=1)) < timedelta(seconds=10)  # 14:00 there: ten hours for ten
 
 
 def test_looking_again_does_not_draw_again() -> None:
-    waits = budget(limits=Limits(hourly=6), last_begun_at=NOW, last_message_id=UUID(int=7), day_used=1)
+    waits = budget(limits=Limits(hourly=6), last_begun_at=NOW, lane_id=UUID(int=7), day_used=1)
     first = next_allowed(NOW, [waits], None, "UTC")
     assert first.at is not None
     assert first.rule == "sender.gap"

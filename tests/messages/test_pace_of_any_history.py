@@ -27,6 +27,7 @@ ZONES = {
     "Australia/Lord_Howe": ["2026-04-04T00:00", "2026-10-03T00:00"],
     "UTC": ["2026-05-06T12:00"],
 }
+LANE = UUID(int=7)
 QUARTER = timedelta(minutes=15)
 
 
@@ -42,8 +43,7 @@ class Sent(msgspec.Struct):
 
         return Budget(name=name, limits=self.limits, history=History(
             nth_in_hour=nth(self.limits.hourly), nth_in_day=nth(self.limits.daily), day_used=self.day_used(zone),
-            last_begun_at=self.begun[-1] if self.begun else None,
-            last_message_id=UUID(int=len(self.begun)) if self.begun else None,
+            last_begun_at=self.begun[-1] if self.begun else None, lane_id=LANE,
         ))  # fmt: skip
 
     def day_used(self, zone: str) -> int:
@@ -58,8 +58,8 @@ class Sent(msgspec.Struct):
             if limit is not None and len(self.begun) - bisect_right(self.begun, at - span - MARGIN) >= limit:
                 broken.append(name)
         if self.begun:
-            last, id_ = self.begun[-1], UUID(int=len(self.begun))
-            if at < last + pacing.gap(self.limits, last, self.day_used(zone), id_, schedule, zone):
+            last = self.begun[-1]
+            if at < last + pacing.gap(self.limits, last, self.day_used(zone), LANE, schedule, zone):
                 broken.append("gap")
         return broken
 

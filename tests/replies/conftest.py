@@ -1,11 +1,22 @@
 """A ledger of the test workspace with one sandbox sender."""
 
+import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
+from iglayers.accounts.request import Services
 from iglayers.core.db import Database
 from tests.replies.ledger import Ledger
 from tests.senders.orders import a_sender
+from tests.sending.conftest import world
+
+__all__ = ["world"]
+
+
+@pytest.fixture
+def services(services: Services) -> Services:
+    """Without a cache of keys, so that a clock that a test moves is seen by the next call."""
+    return msgspec.structs.replace(services, settings=msgspec.structs.replace(services.settings, key_cache_s=0))
 
 
 @pytest.fixture

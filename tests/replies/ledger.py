@@ -77,8 +77,9 @@ class Ledger:
             await conn.execute(
                 """
                 INSERT INTO messages (id, workspace_id, client_id, campaign_id, target_id, contact_id, sender_id, route,
-                                      body, state, attempt_id, lease_until, begun_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, 'sandbox', 'Hi!', $8, $9, now(), $10)
+                                      body, state, attempt_id, lease_until, begun_at, author)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, 'sandbox', 'Hi!', $8, $9, now(), $10,
+                        CASE $8 WHEN 'claimed' THEN 'user Ann' END)
                 """,
                 message_id, workspace_id, client.id.uuid, campaign_id, target_id, contact.id.uuid,
                 (sender or self.sender).id.uuid, message, attempt_id, begun_at,

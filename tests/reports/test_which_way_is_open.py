@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.sending.world import World
 from tests.serving import Api
 
 
@@ -48,11 +47,3 @@ async def test_a_target_tells_its_way(test_api: Api, mixed: str) -> None:
         [way] = story["routes"]
         told[each["instagramUsername"]] = way["route"]
     assert told == {"jane": "sandbox", "mario": "sandbox", "sandbox.noroute": "assisted"}
-
-
-async def test_what_is_told_is_what_happens(world: World) -> None:
-    await world.sender(routes=["sandbox", "assisted"])
-    campaign = await world.campaign(["sandbox.noroute"], routes=["sandbox"])
-    await world.send()
-    assert await world.people(campaign) == {"sandbox.noroute": "skipped"}
-    assert (await world.target("sandbox.noroute"))["reason"] == "The sandbox opens no route to this person."

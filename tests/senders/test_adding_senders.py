@@ -39,7 +39,6 @@ async def test_a_sandbox_sender_is_in_nobodys_way(test_api: Api) -> None:
         ("live", "sandbox", "instagram, assisted"),
         ("live", "pigeon", "instagram, assisted"),
         ("test", "instagram", "sandbox, assisted"),
-        ("live", "instagram", "connecting"),
     ],
 )
 async def test_a_transport_of_another_mode_is_refused(

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from iglayers.accounts.model import Caller
+from iglayers.accounts.request import Services
 from iglayers.core.db import Database
 from iglayers.senders.model import (
     Conversation,
@@ -12,105 +13,92 @@ from iglayers.senders.model import (
     NotPermitted,
     NotSent,
     Permitted,
-    Sender,
     Sent,
-    Transport,
     Unknown,
 )
-from iglayers.senders.transports.assisted.transport import AssistedTransport
 from iglayers.senders.transports.sandbox.transport import SandboxTransport
+from tests.doubles.control import Instagram
+from tests.senders.conformance import Assisted, OfInstagram, Sandbox, Subject, of_test_workspace
 from tests.senders.orders import a_sender, logged, order_to
 
-PEOPLE = [
-    "jane.doe", "mario_rossi", "sandbox.replies", "sandbox.optout", "sandbox.silent", "sandbox.private",
-    "sandbox.notfound", "sandbox.ratelimit", "sandbox.challenge", "sandbox.disabled", "sandbox.timeout.sent",
-    "sandbox.timeout.lost", "sandbox.error", "sandbox.error.2", "sandbox.error.3", "sandbox.noroute", "sandbox.slow",
-]  # fmt: skip
+
+@pytest.fixture(params=["sandbox", "assisted", "instagram"])
+async def subject(
+    request: pytest.FixtureRequest, database: Database, services: Services, test_caller: Caller, caller: Caller,
+    double: Instagram,
+) -> Subject:  # fmt: skip
+    if request.param == "instagram":
+        return await OfInstagram.connected(double, services, caller)
+    return await of_test_workspace(database, test_caller, Sandbox if request.param == "sandbox" else Assisted)
 
 
-@pytest.fixture(params=["sandbox", "assisted"])
-async def transport(request: pytest.FixtureRequest, database: Database) -> Transport:
-    return SandboxTransport(database, slow_s=0.01) if request.param == "sandbox" else AssistedTransport()
+async def test_an_outcome_is_true(subject: Subject) -> None:
+    for username in subject.people:
+        order = await subject.order(username)
+        outcome = await subject.transport.deliver(order)
+        delivered = await subject.delivered(username)
+        assert len(delivered) <= 1
+        match outcome:
+            case Sent(provider_message_id):
+                assert delivered == [provider_message_id]
+                await subject.remember(order)
+                assert await subject.transport.look_up(order.reference, provider_message_id) == Sent(
+                    provider_message_id
+                )
+            case NotSent(code=code, reason=reason):
+                assert code
+                assert reason
+                assert delivered == []
+            case HandedOver():
+                assert delivered == []
+            case Unknown(reason):
+                assert reason
 
 
-@pytest.fixture
-async def sender(database: Database, test_caller: Caller) -> Sender:
-    return await a_sender(database, test_caller)
-
-
-@pytest.mark.parametrize("username", PEOPLE)
-async def test_an_outcome_is_true(
-    username: str, transport: Transport, database: Database, test_caller: Caller, sender: Sender
-) -> None:
-    outcome = await transport.deliver(order_to(test_caller, sender, username))
-    delivered = await logged(database, username)
-    assert len(delivered) <= 1
-    match outcome:
-        case Sent(provider_message_id):
-            assert delivered == [provider_message_id]
-            reference = order_to(test_caller, sender, username).reference
-            assert await transport.look_up(reference, provider_message_id) == outcome
-        case NotSent(code=code, reason=reason):
-            assert code
-            assert reason
-            assert delivered == []
-        case HandedOver():
-            assert delivered == []
-        case Unknown(reason):
-            assert reason
-
-
-async def test_people_are_told_apart_the_same_way_each_time(
-    transport: Transport, test_caller: Caller, sender: Sender
-) -> None:
-    for username in ("sandbox.private", "sandbox.timeout.lost", "jane.doe"):
-        first, second = [type(await transport.deliver(order_to(test_caller, sender, username))) for _ in range(2)]
+async def test_people_are_told_apart_the_same_way_each_time(subject: Subject) -> None:
+    for username in subject.unlucky:
+        first, second = [type(await subject.transport.deliver(await subject.order(username))) for _ in range(2)]
         assert first is second
 
 
-async def test_permission_comes_with_its_rule(transport: Transport, test_caller: Caller, sender: Sender) -> None:
-    for username in PEOPLE:
-        recipient = order_to(test_caller, sender, username).recipient
+async def test_permission_comes_with_its_rule(subject: Subject, test_caller: Caller) -> None:
+    for username in subject.people:
+        recipient = (await subject.order(username)).recipient
         for conversation in (None, Conversation()):
-            permitted = transport.permitted(recipient, conversation, test_caller.now)
+            permitted = subject.transport.permitted(recipient, conversation, test_caller.now)
             assert permitted.rule
             assert isinstance(permitted, NotPermitted) or permitted.route
             if isinstance(permitted, Permitted):
-                assert permitted.route in ("sandbox", "assisted")
+                assert permitted.route in subject.routes
 
 
-async def test_a_lost_database_is_an_unknown_and_never_raised(
-    transport: Transport, test_caller: Caller, sender: Sender
-) -> None:
-    class Lost:
-        def connection(self) -> None:
-            raise ConnectionResetError("the connection went away")
-
-    if isinstance(transport, SandboxTransport):
-        outcome = await SandboxTransport(Lost()).deliver(order_to(test_caller, sender, "jane.doe"))  # type: ignore[arg-type]
-        assert isinstance(outcome, Unknown)
+async def test_a_lost_database_is_never_raised(subject: Subject) -> None:
+    lost = subject.without_database()
+    if lost is None:
+        return
+    outcome = await lost.deliver(await subject.order("jane.doe"))
+    # Where the network comes after the database, it is even proof that nothing has left.
+    assert isinstance(outcome, Unknown | NotSent)
+    assert await subject.delivered("jane.doe") == []
 
 
-async def test_a_deadline_that_passes_is_an_unknown(test_caller: Caller, sender: Sender, database: Database) -> None:
+async def test_a_deadline_that_passes_is_an_unknown(test_caller: Caller, database: Database) -> None:
+    sender = await a_sender(database, test_caller)
     late = SandboxTransport(database, slow_s=30)
     outcome = await late.deliver(order_to(test_caller, sender, "sandbox.slow", deadline_s=0.5))
     assert isinstance(outcome, Unknown)
     assert len(await logged(database, "sandbox.slow")) == 1
 
 
-async def test_a_hundred_at_once_are_a_hundred(
-    transport: Transport, test_caller: Caller, sender: Sender, database: Database
-) -> None:
-    outcomes = await asyncio.gather(
-        *(transport.deliver(order_to(test_caller, sender, f"person{number}")) for number in range(100))
-    )
-    sent = [str(outcome.provider_message_id) for outcome in outcomes if isinstance(outcome, Sent)]
-    async with database.connection() as conn:
-        found = await conn.fetch("SELECT id FROM sandbox_messages")
-    assert sorted(sent) == sorted(str(each["id"]) for each in found)
+async def test_many_at_once_are_as_many(subject: Subject) -> None:
+    people = [f"person{number}" for number in range(50)]
+    orders = [await subject.order(username, deadline_s=20.0) for username in people]
+    outcomes = await asyncio.gather(*(subject.transport.deliver(order) for order in orders))
+    sent = [[str(each.provider_message_id)] if isinstance(each, Sent) else [] for each in outcomes]
+    assert sent == [await subject.delivered(username) for username in people]
 
 
-async def test_nobody_knows_an_id_never_given(transport: Transport, test_caller: Caller, sender: Sender) -> None:
-    reference = order_to(test_caller, sender, "jane.doe").reference
-    for provider_message_id in (None, "", "m_nonsense", str(reference)):
-        assert await transport.look_up(reference, provider_message_id) is None
+async def test_nobody_knows_an_id_never_given(subject: Subject) -> None:
+    order = await subject.order("jane.doe")
+    for provider_message_id in (None, "", "m_nonsense", str(order.reference)):
+        assert await subject.transport.look_up(order.reference, provider_message_id) is None

@@ -30,7 +30,9 @@ def make_pigeon(services: Services) -> object:
 
 def test_ours(services: Services) -> None:
     built = transports.build(services)
-    assert {name: each.name for name, each in built.items()} == {"sandbox": "sandbox", "assisted": "assisted"}
+    assert {name: each.name for name, each in built.items()} == {
+        name: name for name in ("sandbox", "assisted", "instagram")
+    }
 
 
 @pytest.mark.usefixtures("pigeon")

@@ -27,7 +27,7 @@ async def test_senders_take_turns(world: World) -> None:
     campaign = await world.campaign([f"p{n}" for n in range(30)])
     while await world.state(campaign.id) == "running":
         await world.send()
-        await world.later(seconds=6)
+        await world.later(seconds=12)  # more than an even share of the day, in the morning too
     assert await by_sender(world) == {"one": 10, "two": 10, "three": 10}
 
 

@@ -12,7 +12,6 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() A
 
 WHY = {
     "suppressed": "target_suppressed",
-    "merged": "target_duplicate",
     "erased": "target_suppressed",
     "sandbox.noroute": "no_permitted_route",
 }
@@ -22,11 +21,6 @@ async def make_it_so(world: World, username: str) -> None:
     match username:
         case "suppressed":
             await make.suppression(world.db, world.caller, username)
-        case "merged":
-            await world.all("""
-                UPDATE contacts SET merged_into = (SELECT id FROM contacts WHERE username = 'twin')
-                WHERE username = 'merged'
-            """)  # fmt: skip
         case "erased":
             await world.all("UPDATE contacts SET username = NULL, erased_at = now() WHERE username = 'erased'")
         case _:
@@ -134,6 +128,39 @@ async def test_a_suppression_between_the_look_and_the_begin_is_seen(world: World
     assert await world.delivered() == []
 
 
+MERGE = "UPDATE contacts SET merged_into = (SELECT id FROM contacts WHERE username = $2) WHERE username = $1"
+
+
+async def test_a_target_that_a_merge_left_under_its_old_name_is_the_person_who_is_left(world: World) -> None:
+    """An upload that had met the person before the merge writes its rows after it."""
+    await world.sender()
+    campaign = await world.campaign(["old", "new"])
+    await world.all(MERGE, "old", "new")
+    await world.send()
+    await world.later(minutes=1)
+    await world.send()
+    assert await world.delivered() == ["new"]
+    states = await world.all(
+        "SELECT state, error_code FROM targets WHERE campaign_id = $1 ORDER BY id", campaign.id.uuid
+    )
+    assert [tuple(each) for each in states] == [("sent", None), ("skipped", "target_duplicate")]
+    assert await world.value("SELECT username FROM contacts k JOIN messages m ON m.contact_id = k.id") == "new"
+
+
+async def test_a_merge_between_the_look_and_the_begin_is_seen(world: World) -> None:
+    """The begin waits for the person, finds another one, and looks again: then that one is suppressed."""
+    await world.sender()
+    await world.campaign(["old"])
+    await make.suppression(world.db, world.caller, "new")
+    async with world.db.transaction() as conn:
+        await conn.execute(MERGE, "old", "new")
+        sending = asyncio.create_task(world.send())
+        await until(lambda: world.all(WAITING))
+    await sending
+    assert await world.delivered() == []
+    assert await world.all("SELECT state, error_code FROM targets") == [("skipped", "target_suppressed")]
+
+
 async def test_events_of_a_skip_carry_campaign_and_person(world: World) -> None:
     await world.sender()
     campaign = await world.campaign(["sandbox.noroute"], metadata={"source": "import"})
@@ -143,3 +170,11 @@ async def test_events_of_a_skip_carry_campaign_and_person(world: World) -> None:
         "id": str(campaign.id), "name": "Spring", "clientId": str(campaign.client_id), "metadata": {"source": "import"},
     }  # fmt: skip
     assert told["target"]["instagramUsername"] == "sandbox.noroute"
+
+
+async def test_no_way_that_the_campaign_uses(world: World) -> None:
+    await world.sender(routes=["sandbox", "assisted"])
+    campaign = await world.campaign(["sandbox.noroute"], routes=["sandbox"])
+    await world.send()
+    assert await world.people(campaign) == {"sandbox.noroute": "skipped"}
+    assert (await world.target("sandbox.noroute"))["reason"] == "The sandbox opens no route to this person."

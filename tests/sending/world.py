@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -18,11 +19,11 @@ from iglayers.campaigns.model import Campaign
 from iglayers.clients import actions as clients
 from iglayers.core.clock import Clock, Moment, real_now
 from iglayers.core.db import Database
-from iglayers.core.ids import CampaignId, ClientId, MessageId
+from iglayers.core.ids import CampaignId, ClientId, MessageId, SenderId
 from iglayers.messages import actions as messages
 from iglayers.replies.actions_inbound import process_inbound
 from iglayers.senders import actions as senders
-from iglayers.senders.model import Sender, Transport
+from iglayers.senders.model import Fact, Sender, Transport
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
 from iglayers.sending import queries_rest, send, sweep
@@ -137,6 +138,20 @@ class World:
         """Read what the sandbox has to tell by now."""
         while await tick(self.db) + await process_inbound(self.db, pepper=PEPPER):
             pass
+
+    async def say(self, username: str, text: str) -> None:
+        """A person writes to the account that wrote to them last, just now."""
+        [found] = await self.all("""
+            SELECT m.sender_id FROM messages m JOIN contacts k ON k.id = m.contact_id
+            WHERE k.username = $1 ORDER BY m.begun_at DESC LIMIT 1
+        """, username)  # fmt: skip
+        fact = Fact(
+            provider_key=uuid4().hex, kind="reply", occurred_at=self.caller.now,
+            fact={"username": username, "text": text},
+        )  # fmt: skip
+        async with self.db.transaction() as conn:
+            await senders.receive(conn, self.caller.workspace_id, SenderId(found["sender_id"]), [fact])
+        await self.hear()
 
     async def later(self, **units: float) -> None:
         """Let the clock show a later moment, and have the plans made anew."""

@@ -95,6 +95,7 @@ _ENDPOINT: dict[str, Any] = {
 }  # fmt: skip
 _REPLY: dict[str, Any] = {
     "instagramUsername": "jane.doe", "text": "Hello", "receivedAt": "2026-01-01T00:00:00Z",
+    "label": "question",
 }  # fmt: skip
 
 # Its body is no JSON.
@@ -122,12 +123,14 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /suppressions": lambda world: [filled(_SUPPRESSION, world), filled({"suppressions": [_SUPPRESSION]}, world)],
     "POST /suppressions/import": no_fields,
     "DELETE /suppressions/{username}": no_fields,
+    "POST /contacts/{username}/merge": one(into="jane.new", reason="new name"),
     "DELETE /contacts/{username}": no_fields,
     "POST /message-templates": one(name="Intro", body="Hi {{firstName}}"),
     "PATCH /message-templates/{id}": one(name="Intro", body="Hi {{firstName}}"),
     "DELETE /message-templates/{id}": no_fields,
     "POST /message-templates/{id}/preview": one(targetId="<targets>", sample={"firstName": "Jane"}),
     "POST /senders": one(username="another.brand", transport="assisted", **_SENDER),
+    "POST /senders/connect": one(**_SENDER | {"routes": ["instagram", "assisted"]}),
     "PATCH /senders/{id}": one(**_SENDER),
     "DELETE /senders/{id}": no_fields,
     "POST /senders/{id}/pause": no_fields,
@@ -154,6 +157,8 @@ BODIES: dict[str, Callable[[World], list[Any]]] = {
     "POST /outbox/{id}/skip": one(reason="A competitor"),
     "POST /outbox/{id}/challenge": one(reason="Asked for a code"),
     "POST /outbox/{id}/undo": no_fields,
+    "PATCH /replies/{id}": one(label="no", reason="Said so by mail"),
+    "POST /conversations/{id}/messages": one(text="Hi", byHand=True),
     "POST /replies": lambda world: [
         filled(_REPLY | {"senderUsername": "acme.official"}, world),
         filled(_REPLY | {"senderId": "<senders>"}, world),

@@ -150,6 +150,14 @@ async def preflight_failed(stage: Stage) -> Answer:
     return await stage.api.post(f"{stage.campaign}/start")
 
 
+async def no_permitted_route(stage: Stage) -> Answer:
+    new = {"username": "by.hand", "transport": "assisted"}
+    sender = (await stage.api.post("/senders", new)).body["id"]
+    await stage.api.post("/replies", {"senderId": sender, "instagramUsername": "jane.doe", "text": "Hello"})
+    [found] = (await stage.api.get("/conversations", senderId=sender)).body["data"]
+    return await stage.api.post(f"/conversations/{found['id']}/messages", {"text": "Hi"})
+
+
 async def conflict(stage: Stage) -> Answer:
     await stage.api.post("/clients", {"name": "Acme", "externalId": "acme_001"})
     return await stage.api.post("/clients", {"name": "Acme", "externalId": "acme_001"})
@@ -206,7 +214,7 @@ PROVOCATIONS: dict[str, tuple[int, Callable[[Stage], Awaitable[Answer]]]] = {
         405: [method_not_allowed],
         409: [
             sender_not_available, instagram_challenge_detected, target_duplicate, target_suppressed, invalid_state,
-            preflight_failed, conflict, idempotency_in_progress,
+            preflight_failed, conflict, idempotency_in_progress, no_permitted_route,
         ],
         413: [payload_too_large],
         415: [unsupported_media_type],

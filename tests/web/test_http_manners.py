@@ -29,6 +29,19 @@ async def test_a_method_that_a_path_lacks_is_refused_with_those_it_has(api: Api,
             assert {each.strip() for each in answer.headers["Allow"].split(",")} - {"OPTIONS"} == methods
 
 
+async def test_head_answers_what_get_answers_without_the_body(
+    api: Api, world: World, http: aiohttp.ClientSession
+) -> None:
+    paths = [world.path(route.path) for route in every_route() if route.method == "GET"]
+    for path in [*paths, "/nothing", f"/campaigns/{world.ids['campaigns']}/results?format=csv"]:
+        got, headed = await api.get(path), await api.call("HEAD", path)
+        assert (headed.status, headed.raw) == (got.status, b""), path
+        assert headed.headers.get("Content-Type") == got.headers.get("Content-Type"), path
+    async with http.head(f"{api.base}/api/v1/me") as answer:
+        assert answer.status == 401
+    assert (await api.call("HEAD", f"/campaigns/{world.ids['campaigns']}/start")).status == 405
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -11,25 +11,34 @@ from iglayers.accounts.request import MAX_JSON_BYTES, Services
 from iglayers.campaigns.api_targets import MAX_BODY_BYTES
 from iglayers.contacts.api import MAX_LIST_BYTES
 from iglayers.core.db import Database
+from iglayers.web import linger
 from tests.serving import Api, serving
 from tests.web.wire import Wire
 from tests.web.world import World, everything
 
 
 class Counting:
-    """An application, with what it took in of bodies counted."""
+    """An application, with what it took in of bodies counted, until it answered."""
 
     def __init__(self) -> None:
         self.taken_bytes = 0
 
     def around(self, application: Any) -> Any:
         async def counting(scope: Any, receive: Any, send: Any) -> None:
+            has_answered = False
+
             async def counted() -> Any:
                 message = await receive()
-                self.taken_bytes += len(message.get("body", b""))
+                if not has_answered:
+                    self.taken_bytes += len(message.get("body", b""))
                 return message
 
-            await application(scope, counted, send)
+            async def answered(message: Any) -> None:
+                nonlocal has_answered
+                has_answered = True
+                await send(message)
+
+            await application(scope, counted, answered)
 
         return counting
 
@@ -102,6 +111,30 @@ async def test_nothing_of_a_body_is_read_for_a_bad_key(services: Services, works
     assert (status, body["error"]["code"]) == (401, "invalid_api_key")
     assert counting.taken_bytes <= len(PART)
     assert wire.sent_bytes <= BUFFERS_BYTES
+
+
+@pytest.mark.parametrize("key", [None, "nonsense"])
+async def test_a_refusal_reaches_a_client_that_reads_only_when_it_has_sent_everything(
+    api: Api, base_url: str, key: str | None
+) -> None:
+    wire = await Wire.opened(base_url)
+    length = 8 * MAX_JSON_BYTES
+    await wire.head("/clients", key or api.key, "Content-Type: application/json", f"Content-Length: {length}")
+    await wire.send(b" " * length)
+    status, _ = await wire.answer()
+    wire.close()
+    assert status == (401 if key else 413)
+
+
+async def test_what_goes_on_after_a_refusal_is_cut_off(
+    api: Api, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linger, "LINGER_BYTES", MAX_JSON_BYTES)
+    wire = await Wire.opened(base_url)
+    await wire.head("/clients", api.key, "Content-Type: application/json", "Transfer-Encoding: chunked")
+    await pour(wire)
+    assert wire.sent_bytes < ENDLESS_BYTES
+    wire.close()
 
 
 async def test_a_body_of_exactly_the_limit_is_taken(api: Api) -> None:

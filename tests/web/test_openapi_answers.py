@@ -4,6 +4,11 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.campaigns.actions_imports import go_on_with_imports
 from iglayers.core.db import Database
+from iglayers.core.ids import ConversationId
+from iglayers.senders.model import NotSent, Sent, Unknown
+from iglayers.sending.answers import Post, begin
+from iglayers.sending.answers_settle import settle
+from iglayers.sending.model_answers import NewAnswer
 from iglayers.web.openapi.document import operations, path_of
 from iglayers.web.openapi.operation import Operation
 from tests import make
@@ -26,6 +31,9 @@ REFUSED = {
     "DELETE /message-templates/{id}": 409,
     "DELETE /contacts/{username}": 409,  # an import is not at its end
     "DELETE /campaigns/{id}/targets/{targetId}": 409,  # written to
+} | {
+    f"POST /outbox/{{id}}/{verb}": 409  # its one message is no card
+    for verb in ("claim", "release", "sent", "failed", "skip", "challenge", "undo")
 }
 
 
@@ -113,6 +121,7 @@ async def happen(api: Api, services: Services, caller: Caller, database: Databas
     senders = (await api.get("/senders")).body["data"]
     for each in senders:
         await api.post(f"/senders/{each['id']}/resume")
+    await answers(api, sending)
     other = await campaign(database, caller)
     await upload(api, other, people("somebody.else"))
     await api.post(f"/campaigns/{other.id}/imports", data=b"instagramUsername\nanna\n", content_type="text/csv")
@@ -121,3 +130,16 @@ async def happen(api: Api, services: Services, caller: Caller, database: Databas
         await api.post(f"/campaigns/{other.id}/{verb}")
     hook = await api.post("/webhooks", {"url": "https://example.com/hook", "events": ["*"]})
     await api.patch(f"/webhooks/{hook.body['id']}", {"state": "disabled"})
+
+
+async def answers(api: Api, sending: Sending) -> None:
+    """A person labels a reply and answers it, which ends in all three ways."""
+    found = (await api.get("/conversations", instagramUsername="sandbox.replies")).body["data"][0]
+    reply = (await api.get("/replies", instagramUsername="sandbox.replies")).body["data"][0]
+    await api.patch(f"/replies/{reply['id']}", {"label": "not_now"})
+    caller, id_ = sending.caller, ConversationId.parse(found["id"])
+    post = Post(sending.db, sending.services.settings, sending.engine.transports)
+    for outcome in (Sent("mid.1"), NotSent(code="provider_error", reason="no"), Unknown("nobody knows")):
+        async with sending.db.transaction() as conn:
+            ready = await begin(conn, post, caller, id_, NewAnswer(text="Hi"))
+        await settle(sending.db, ready.answer, outcome)

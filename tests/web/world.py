@@ -8,7 +8,7 @@ import msgspec
 
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Connection, Database
-from iglayers.core.ids import DeliveryId, EndpointId, EventId, MessageId, ReplyId, TargetId
+from iglayers.core.ids import ConversationId, DeliveryId, EndpointId, EventId, MessageId, ReplyId, TargetId
 from tests.serving import Api
 from tests.targets.uploads import write_to
 
@@ -71,13 +71,23 @@ async def populated(api: Api, database: Database, *, name: str = "acme") -> Worl
             """,
             target_id,
         )
+        conversation = await conn.fetchval(
+            """
+            INSERT INTO conversations (id, workspace_id, sender_id, contact_id, last_inbound_at, created_at)
+            SELECT gen_random_uuid(), r.workspace_id, r.sender_id, r.contact_id, r.received_at, r.received_at
+            FROM replies r WHERE r.target_id = $1
+            RETURNING id
+            """,
+            target_id,
+        )
     events = (await api.get("/events", types="campaign.created", limit=1_000)).body["data"]
     event = next(each["id"] for each in events if each["data"]["campaign"]["id"] == campaign)
     replay = await made(f"/webhooks/{endpoint}/replay", since=yesterday)
     return World({
         "clients": client, "message-templates": template, "senders": sender["id"], "campaigns": campaign,
         "api-keys": key["id"], "targets": target, "messages": str(MessageId(message)), "replies": str(ReplyId(reply)),
-        "events": event, "suppressions": "jane.doe", "contacts": "jane.doe", "webhooks": endpoint,
+        "conversations": str(ConversationId(conversation)), "events": event,
+        "suppressions": "jane.doe", "contacts": "jane.doe", "webhooks": endpoint,
         "replays": replay["id"], "outbox": str(MessageId(message)),
         "deliveries": await _delivery(database, endpoint, event), "yesterday": yesterday, "imports": imported,
     })  # fmt: skip

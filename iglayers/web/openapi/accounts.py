@@ -4,7 +4,7 @@ from iglayers.accounts.actions import NewKey
 from iglayers.accounts.api import Me, Rotation
 from iglayers.accounts.model import ApiKey, AuditEntry, CreatedKey, Scope, Workspace
 from iglayers.messages.actions import WorkspaceChange
-from iglayers.web.openapi.operation import Section, change, create, pages, read, remove
+from iglayers.web.openapi.operation import Query, Section, change, create, pages, read, remove
 
 ACCOUNT = Section(
     "Account",
@@ -17,7 +17,17 @@ ACCOUNT = Section(
             body=WorkspaceChange, example={"monthlyLimit": 3_000, "timezone": "Europe/Madrid"},
             note="They hold from the next message. No message begins while they change.",
         ),
-        pages("/audit-log", "audit_log", "Read who changed what", AuditEntry, of="aud", scope=Scope.ADMIN),
+        pages(
+            "/audit-log", "audit_log", "Read who changed what", AuditEntry, of="aud", scope=Scope.ADMIN,
+            query=(
+                Query("action", {"type": "string"}, "What was done: `campaign.paused`, or `campaign` for all."),
+                Query("objectId", {"type": "string"}, "To which object, by its id."),
+                Query("actor", {"type": "string"}, "By whom, as the log names them: `key Zapier (…wxyz)`."),
+                Query("since", {"type": "string", "format": "date-time"}, "Only from this moment on."),
+            ),
+            note="Every change, with what differed before and after. Lines stay as they are; erasing a person alone "
+            "takes out what was about them.",
+        ),
     ],
 )  # fmt: skip
 

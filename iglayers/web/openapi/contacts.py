@@ -6,8 +6,9 @@ from iglayers.accounts.model import Scope
 from iglayers.contacts.actions import WantedSuppression, WantedSuppressions
 from iglayers.contacts.model import Suppression
 from iglayers.core.ids import SuppressionId
-from iglayers.reports.model_people import Person
-from iglayers.web.openapi.operation import FORMAT_NOTE, Query, Section, create, ids, one_of, pages, read, remove
+from iglayers.reports.merge import Merge
+from iglayers.reports.model_people import Merged, Person
+from iglayers.web.openapi.operation import FORMAT_NOTE, Query, Section, act, create, ids, one_of, pages, read, remove
 
 _CLIENT = Query("clientId", ids("cl"), "For this client; without it for the whole workspace.")
 _CSV = (
@@ -99,6 +100,16 @@ CONTACTS = Section(
     "A person, known by the Instagram username.",
     [
         read("/contacts/{username}", "show_person", "Read all that is known of a person", Person),
+        act(
+            "/contacts/{username}/merge", "merge_people", "Merge two names of one person", Merged, scope=Scope.ADMIN,
+            body=Merge, example={"into": "jane.new", "reason": "changed her name"}, codes=("conflict",),
+            note="For somebody who changed the username, or is known under two: from now on `into` is written to, and "
+            "whatever held for either name holds for both. Where both are queued in a campaign, one is skipped as "
+            "`target_duplicate`; where both were written to before, `writtenToTwice` says so, the older target stays "
+            "the first contact, and no follow-up goes out from the other. Once more changes nothing. `conflict`: a "
+            "message is on its way, somebody was erased, or the two are merged the other way round. **This cannot be "
+            "undone.**",
+        ),
         remove(
             "/contacts/{username}", "erase_person", "Erase a person", Person, scope=Scope.ADMIN, codes=("conflict",),
             note="Their data is gone everywhere; a keyed hash stays and keeps them suppressed. This cannot be undone.",

@@ -22,7 +22,8 @@ from iglayers.web.openapi.schemas import REFS, schemas
 PREFIX = "/api/v1"
 SECTIONS: list[Section] = [
     clients.CLIENTS, clients.TEMPLATES, campaigns.CAMPAIGNS, campaigns.TARGETS, imports.IMPORTS,
-    messages.MESSAGES, messages.OUTBOX, messages.REPLIES, senders.SENDERS, contacts.SUPPRESSIONS, contacts.CONTACTS,
+    messages.MESSAGES, messages.OUTBOX, messages.REPLIES, messages.CONVERSATIONS,
+    senders.SENDERS, contacts.SUPPRESSIONS, contacts.CONTACTS,
     webhooks.WEBHOOKS, webhooks.EVENTS, campaigns.USAGE, accounts.ACCOUNT, accounts.KEYS, health.SERVER,
 ]  # fmt: skip
 _ABOUT = """\
@@ -38,6 +39,7 @@ _COLLECTIONS: dict[str, tuple[type[Id] | None, str]] = {
     "campaigns": (id_kinds.CampaignId, "campaign_not_found"),
     "clients": (id_kinds.ClientId, "client_not_found"),
     "contacts": (None, "not_found"),
+    "conversations": (id_kinds.ConversationId, "not_found"),
     "deliveries": (id_kinds.DeliveryId, "not_found"),
     "events": (EventId, "not_found"),
     "imports": (id_kinds.ImportId, "not_found"),

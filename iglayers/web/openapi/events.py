@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from iglayers.core.ids import CampaignId, ClientId, MessageId, ReplyId, SenderId, TargetId
+from iglayers.core.ids import CampaignId, ClientId, ConversationId, MessageId, ReplyId, SenderId, TargetId
 from iglayers.events.model import EventType
 from iglayers.events.model_webhooks import Endpoint
+from iglayers.replies.labels import Label
 from iglayers.senders.model import Sender
 from iglayers.targets.model_imports import Import
 
@@ -77,6 +78,8 @@ class EventReply(msgspec.Struct, rename="camel", kw_only=True):
     text: str | None
     received_at: datetime
     opted_out: bool
+    label: Label
+    label_reason: str | None
 
 
 class EventSender(msgspec.Struct, rename="camel", kw_only=True):
@@ -118,11 +121,39 @@ class SenderData(msgspec.Struct):
 
 
 class OptedOutData(msgspec.Struct, rename="camel"):
-    """`campaignId` names the campaign that the reply answered, if it answered one."""
+    """`campaignId` names the campaign that the reply answered, if it answered one.
+
+    Without a `reply` Instagram told that the person has blocked the account.
+    """
 
     instagram_username: str | None
     campaign_id: CampaignId | None
-    reply: EventReply
+    reply: EventReply | None
+    sender: EventSender
+
+
+class EventConversation(msgspec.Struct, rename="camel", kw_only=True):
+    id: ConversationId | None
+    instagram_username: str | None
+
+
+class EventAnswer(msgspec.Struct, rename="camel", kw_only=True):
+    """A person's answer, and how it ended."""
+
+    id: MessageId
+    status: str
+    route: str
+    author: str
+    sender_username: str
+    begun_at: datetime
+    sent_at: datetime | None
+    error_code: str | None
+    reason: str | None
+
+
+class AnswerData(msgspec.Struct):
+    conversation: EventConversation
+    message: EventAnswer
     sender: EventSender
 
 
@@ -174,6 +205,15 @@ TOLD: dict[EventType, Told] = {
     ),
     EventType.MESSAGE_SKIPPED: Told("A message was left out, before it was begun.", SkippedData),
     EventType.REPLY_RECEIVED: Told("A person answered.", ReplyData),
+    EventType.REPLY_LABELLED: Told("A person said what a reply amounts to.", ReplyData),
+    EventType.ANSWER_SENT: Told("A person's answer in a conversation arrived.", AnswerData),
+    EventType.ANSWER_FAILED: Told(
+        "A person's answer could not be sent, and will not be.", AnswerData,
+        {"message": _FAILED | {"reason": "The window is closed."}},
+    ),
+    EventType.ANSWER_UNKNOWN: Told(
+        "Nobody knows whether a person's answer arrived; no machine sends it again.", AnswerData, {"message": _UNKNOWN}
+    ),
     EventType.SENDER_WARNING: Told(
         "Instagram asked an account to slow down: its limits are halved for 24 hours.", SenderData,
         {"sender": {"warnedUntil": "2026-05-05T09:30:00.000Z", "stateReason": "slow down"}},

@@ -29,8 +29,8 @@ SERVER = Section(
             "/readyz", "ready", "Whether the server can do its work", Ready, scope=None, codes=("unavailable",),
         ),
         read(
-            "/metrics", "metrics", "Read the metrics", None, scope=None, codes=("invalid_api_key",),
-            files={"text/plain": 'iglayers_messages_total{outcome="Sent"} 31.0\n'},
+            "/metrics", "metrics", "Read the metrics", None, scope=None, codes=("invalid_api_key", "unavailable"),
+            files={"text/plain": "iglayers_webhook_oldest_due_seconds 0.0\n"},
             note="Prometheus text, for loopback; or for the token of `IGLAYERS_METRICS_TOKEN`, where that is set.",
         ),
     ],

@@ -2,7 +2,8 @@
 
 from iglayers.accounts.model import Scope
 from iglayers.senders.actions import NewSender, Resume, SenderChange
-from iglayers.senders.model import Sender, SenderReport, SenderState
+from iglayers.senders.model import Sender, SenderChecked, SenderReport, SenderState
+from iglayers.senders.transports.instagram.connect import Started
 from iglayers.web.openapi.operation import Query, Section, act, change, create, ids, one_of, pages, read, remove
 
 SENDERS = Section(
@@ -13,7 +14,16 @@ SENDERS = Section(
         create(
             "/senders", "add_sender", "Add a sender", SenderReport, body=NewSender,
             example={"username": "brand.official", "transport": "assisted", "hourlyLimit": 10, "dailyLimit": 50},
-            codes=("conflict",), note="Adding one that was deleted brings it back with its history.",
+            codes=("conflict", "unavailable"),
+            note="Adding one that was deleted brings it back with its history. With the transport instagram, "
+            "`accessToken` is one that the App Dashboard at Meta made for this account; it is kept encrypted and never "
+            "shown. Where people log in instead, use `POST /senders/connect`.",
+        ),
+        create(
+            "/senders/connect", "connect_sender", "Connect an Instagram account", Started, scope=Scope.ADMIN,
+            body=SenderChange, example={"hourlyLimit": 10, "dailyLimit": 50}, codes=("conflict",),
+            note="Somebody who may use the account opens `url` and agrees; then the account is a sender with these "
+            "settings, or its sender has a new access and keeps every setting that is not named here.",
         ),
         pages(
             "/senders", "list_senders", "List senders", Sender, of="snd",
@@ -42,8 +52,9 @@ SENDERS = Section(
             note="Also after a challenge, once a person has done what Instagram asked.",
         ),
         act(
-            "/senders/{id}/check", "check_sender", "Look at a sender now", SenderReport, is_replayable=False,
-            note="An Idempotency-Key is ignored.",
+            "/senders/{id}/check", "check_sender", "Look at a sender now", SenderChecked, is_replayable=False,
+            note="Asks Instagram where the sender is connected: each step of `connection` says what to do where it "
+            "is not ok. An Idempotency-Key is ignored.",
         ),
     ],
 )  # fmt: skip

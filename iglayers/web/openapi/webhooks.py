@@ -10,6 +10,7 @@ from iglayers.events.model_webhooks import (
     DeliveryState,
     DeliveryWithLog,
     Endpoint,
+    EndpointWithMissed,
     EndpointWithSecret,
     Replay,
 )
@@ -44,13 +45,14 @@ WEBHOOKS = Section(
         pages("/webhooks", "list_webhooks", "List webhook endpoints", Endpoint, of="whe"),
         read("/webhooks/{id}", "show_webhook", "Read a webhook endpoint", Endpoint),
         change(
-            "/webhooks/{id}", "change_webhook", "Change a webhook endpoint", Endpoint, body=EndpointChange,
+            "/webhooks/{id}", "change_webhook", "Change a webhook endpoint", EndpointWithMissed, body=EndpointChange,
             example={"events": ["*"]}, note="It holds for what is delivered from now on.",
         ),
         remove("/webhooks/{id}", "delete_webhook", "Delete a webhook endpoint", Endpoint),
         act(
-            "/webhooks/{id}/enable", "enable_webhook", "Enable a webhook endpoint", Endpoint,
-            note="What waits for it is delivered at once. Replay what happened meanwhile.",
+            "/webhooks/{id}/enable", "enable_webhook", "Enable a webhook endpoint", EndpointWithMissed,
+            note="What waits for it is delivered at once. `missed` says how many events happened meanwhile, and since "
+            "when to replay them.",
         ),
         act(
             "/webhooks/{id}/rotate-secret", "rotate_webhook_secret", "Replace the secret", EndpointWithSecret,

@@ -81,6 +81,7 @@ _TIMEOUT = Behaviour(answer=Answer.SILENCE, reason="The provider did not answer 
 
 _MAGIC: dict[str, Behaviour] = {
     "sandbox.optout": Behaviour(reply="stop", reply_after=timedelta(minutes=10)),
+    "sandbox.away": Behaviour(reply="Automatic reply: I am away until Monday.", reply_after=timedelta(seconds=2)),
     "sandbox.private": _refused("recipient_unavailable", "This person takes no messages from strangers."),
     "sandbox.notfound": _refused("recipient_not_found", "There is no account of this name."),
     "sandbox.ratelimit": Behaviour(

@@ -1,7 +1,7 @@
 """The simulated Instagram: one statement a delivery, committed by itself before the answer; what follows is planned."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from iglayers.senders.transports.sandbox.queries import Handled, Plan
 log = structlog.get_logger("sandbox")
 
 TICK = 500
+HUMAN_AGENT = timedelta(days=7)
 
 
 class SandboxTransport:
@@ -49,6 +50,21 @@ class SandboxTransport:
         if behaviour_of(recipient.username).has_route:
             return Permitted(route=self.name, rule="the sandbox lets everybody be written to")
         return NotPermitted(rule="the sandbox opens no route to this person")
+
+    def permitted_answer(
+        self, recipient: Recipient, conversation: Conversation | None, now: datetime
+    ) -> Permitted | NotPermitted:
+        """As on Instagram: 24 hours from the person's last word, and as a human agent seven days."""
+        if not behaviour_of(recipient.username).has_route:
+            return NotPermitted(rule="the sandbox opens no route to this person")
+        ends_at = conversation and conversation.window_ends_at
+        if ends_at is not None and now < ends_at:
+            return Permitted(route=self.name, rule="within 24 hours of the person's last word", until=ends_at)
+        last = conversation and conversation.last_inbound_at
+        if last is not None and now < last + HUMAN_AGENT:
+            rule = "a person answers within seven days of the person's last word"
+            return Permitted(route=f"{self.name}.human_agent", rule=rule, until=last + HUMAN_AGENT)
+        return NotPermitted(rule="the person's last word is more than seven days old")
 
     async def deliver(self, order: Order) -> Outcome:
         if in_transaction.get():
