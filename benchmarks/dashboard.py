@@ -1,4 +1,4 @@
-"""How long the server takes for each page of a campaign with a million people: `python -m benchmarks.dashboard [PEOPLE]`.
+"""How long the server takes for each page of a campaign with a million people: `python -m benchmarks.dashboard`.
 
 The people come in by COPY, with a ledger of 100,000 messages behind them; each page is asked for seven times, after one
 that warms it up, and the middle one counts.
@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -23,7 +24,7 @@ from iglayers.core.clock import real_now
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database, connect
-from iglayers.core.ids import CampaignId, SenderId, WorkspaceId, uuid7_block
+from iglayers.core.ids import CampaignId, ClientId, SenderId, uuid7_block
 from iglayers.core.migrate import migrate
 from iglayers.dashboard.request import SESSION_COOKIE
 from tests import databases
@@ -55,12 +56,14 @@ async def main(count: int) -> None:
         async with db.connection() as conn:
             workspace_id = (await accounts.find_workspace(conn, Mode.LIVE, None)).id
         async with serving(services) as base, aiohttp.ClientSession() as http:
-            at = await _filled(db, Api(http, base, await key_of(db, await caller_of(db, workspace_id, Mode.LIVE))), count)
+            at = await _filled(
+                db, Api(http, base, await key_of(db, await caller_of(db, workspace_id, Mode.LIVE))), count
+            )
             token = await session_of(db, Role.OWNER, workspace_id)
             for path in PAGES:
                 took = [await _once(http, base + path.format(at=at), token) for _ in range(TIMES + 1)][1:]
                 shown = path.format(at="/campaigns/{id}")
-                print(f"{shown:32} {statistics.median(took):7.1f} ms, slowest {max(took):7.1f}")  # noqa: T201 its result
+                print(f"{shown:32} {statistics.median(took):7.1f} ms, slowest {max(took):7.1f}")
         await db.close()
 
 
@@ -96,18 +99,20 @@ async def _filled(db: Database, api: Api, count: int) -> str:
         ])  # fmt: skip
         columns = ["id", "workspace_id", "client_id", "campaign_id", "target_id", "contact_id", "sender_id", "route",
                    "body", "state", "attempt_id", "begun_at", "settled_at"]  # fmt: skip
-        sender_id, client_id = SenderId.parse(sender).uuid, UUID(client.removeprefix("cli_"))
+        sender_id, client_id = SenderId.parse(sender).uuid, ClientId.parse(client).uuid
         await _copy(conn, "messages", columns, [
             (uuid4(), workspace, client_id, campaign_id, targets[n], people[n], sender_id, "assisted", "Hi", "sent",
              uuid4(), now - timedelta(days=28 * n / sent), now) for n in range(sent)
         ])  # fmt: skip
-        await conn.execute("UPDATE campaigns SET state = 'running', started_at = now() WHERE id = $1", campaign_id)
+        await conn.execute(
+            "UPDATE campaigns SET state = 'running', started_at = now(), due_at = now() WHERE id = $1", campaign_id
+        )
         await conn.execute("VACUUM ANALYZE")
     return f"/campaigns/{campaign}"
 
 
 async def _copy(conn: Connection, table: str, columns: list[str], records: list[tuple[object, ...]]) -> None:
-    await conn.copy_records_to_table(table, columns=columns, records=records)
+    await cast("Any", conn).copy_records_to_table(table, columns=columns, records=records)
 
 
 if __name__ == "__main__":
