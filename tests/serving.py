@@ -90,10 +90,13 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    services: Services, *, around: Callable[[ASGIApp], ASGIApp] = lambda application: application
+    services: Services,
+    *,
+    around: Callable[[ASGIApp], ASGIApp] = lambda application: application,
+    port: int | None = None,
 ) -> AsyncGenerator[str]:
     """The application around `services`, under the URL that is given; `around` may put something about it."""
-    port = free_port()
+    port = port or free_port()
     services.stopping.clear()
     server = Server(
         around(app.create(services)),
