@@ -1,4 +1,4 @@
-"""A newcomer's first campaign by clicks alone, and the page of one that follows what happens, a killed server included."""
+"""A first campaign by clicks alone, and a page that follows what happens, also when its server was away meanwhile."""
 
 import re
 from collections.abc import Awaitable, Callable
