@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from litestar import Response, get
 
-from iglayers.campaigns import actions
+from iglayers.campaigns import actions, queries
 from iglayers.campaigns.model import Campaign, CampaignNotFound, CampaignState
 from iglayers.core.ids import CampaignId
 from iglayers.dashboard.pages import Crumb, page
 from iglayers.dashboard.request import PageRequest
 from iglayers.messages.projection import Projection
-from iglayers.reports import pace, queries_stats
+from iglayers.reports import pace, queries_stats, stats
 from iglayers.reports.model_stats import Bucket
 
 # By the hour while it is young, by the day after that; so many of them, and so many of them ahead.
@@ -47,11 +47,14 @@ async def show_pace(request: PageRequest) -> Response[bytes]:
         series = await queries_stats.series(
             conn, caller.workspace_id, campaign.id, by=by, zone=found.day_zone, since=caller.now - span
         )
+        numbers = stats.with_the_best(await queries_stats.steps(conn, caller.workspace_id, campaign.id))
+        steps = await queries.steps(conn, caller.workspace_id, campaign.id)
     projection = await asyncio.to_thread(found.project)
     ahead = projection if campaign.state is CampaignState.RUNNING else None
     template = "campaigns/_pace.html" if request.is_fragment else "campaigns/pace.html"
     return page(
         request, template, title="Pace", crumb=Crumb(campaign.name, f"/campaigns/{campaign.id}"), campaign=campaign,
+        steps=steps, numbers={(each.step, each.variant): each for each in numbers}, least_sent=stats.LEAST_SENT,
         projection=projection, by=by, drawn=_drawn(campaign, series, caller.now, by, found.day_zone, ahead),
     )  # fmt: skip
 

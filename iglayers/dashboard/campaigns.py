@@ -15,7 +15,7 @@ from iglayers.core.paging import page as paged
 from iglayers.dashboard import campaign_view, queries_campaigns
 from iglayers.dashboard.pages import Crumb, page
 from iglayers.dashboard.request import PageRequest
-from iglayers.reports import queries_stats, queries_timeline, stats, status
+from iglayers.reports import queries_timeline, status
 from iglayers.reports.export import FORMATS, Streamed, results_file
 from iglayers.reports.model import Filters
 from iglayers.targets.model import TargetState, states_named
@@ -93,13 +93,10 @@ async def show(request: PageRequest, *, refused: Conflict | None = None) -> Resp
     async with request.services.db.transaction() as conn:
         view = await campaign_view.read(request, conn)
         campaign_id = view.campaign.id
-        numbers = stats.with_the_best(await queries_stats.steps(conn, caller.workspace_id, campaign_id))
-        steps = await queries.steps(conn, caller.workspace_id, campaign_id)
         audited = await queries_timeline.audited(conn, caller.workspace_id, [str(campaign_id)])
     template = "campaigns/_people.html" if request.is_fragment else "campaigns/show.html"
     return page(
-        request, template, title=view.campaign.name, crumb=LIST, steps=steps,
-        numbers={(each.step, each.variant): each for each in numbers}, least_sent=stats.LEAST_SENT,
+        request, template, title=view.campaign.name, crumb=LIST,
         activity=audited[: -ACTIVITY_SHOWN - 1 : -1], refused=refused, status=409 if refused else 200,
         **campaign_view.shown(view),
     )  # fmt: skip
