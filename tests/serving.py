@@ -98,10 +98,14 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    services: Services, *, around: Callable[[ASGIApp], ASGIApp] = lambda application: application
+    services: Services,
+    *,
+    around: Callable[[ASGIApp], ASGIApp] = lambda application: application,
+    port: int | None = None,
 ) -> AsyncGenerator[str]:
     """The application around `services`, under the URL that is given; `around` may put something about it."""
-    port = free_port()
+    port = port or free_port()
+    services.stopping.clear()
     server = Server(
         around(app.create(services)),
         address="127.0.0.1",
@@ -115,6 +119,7 @@ async def serving(
         await _listening(port, running)
         yield f"http://127.0.0.1:{port}"
     finally:
+        services.stopping.set()
         server.stop()
         await running
 

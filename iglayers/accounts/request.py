@@ -46,6 +46,8 @@ class Services(msgspec.Struct, frozen=True):
     db: Database
     vault: Vault
     pepper: bytes
+    # Set when the process is asked to stop: answers that would go on for long end now.
+    stopping: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
 class Replay(Exception):

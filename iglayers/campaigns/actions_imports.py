@@ -42,6 +42,16 @@ async def as_upload_campaign(conn: Connection, workspace_id: WorkspaceId, campai
     )  # fmt: skip
 
 
+async def hold_for_upload(conn: Connection, caller: Caller, campaign_id: CampaignId) -> UploadCampaign:
+    """A campaign that takes targets, held FOR KEY SHARE."""
+    campaign = await queries.lock_for_upload(conn, caller.workspace_id, campaign_id, only=caller.client_id)
+    if campaign is None:
+        raise CampaignNotFound("There is no such campaign.")
+    if campaign.archived_at is not None:
+        raise InvalidState("An archived campaign takes no targets.")
+    return await as_upload_campaign(conn, caller.workspace_id, campaign)
+
+
 async def go_on_with_imports(db: Database, *, pepper: bytes) -> bool:
     """Work off the next batch of one import; False when there is none that no other worker holds."""
     async with db.connection() as conn:

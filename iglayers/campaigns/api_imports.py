@@ -1,7 +1,5 @@
 """Routes of imports: a CSV file of up to a million rows goes to the workers, who answer for each row in a file."""
 
-from collections.abc import AsyncGenerator
-
 from litestar import Response, get, post
 from litestar.response import Stream
 
@@ -9,7 +7,7 @@ from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import actions as campaign_actions
 from iglayers.campaigns import actions_imports as actions
 from iglayers.campaigns.model import CampaignNotFound
-from iglayers.core.csv_text import MEDIA_TYPE, write_rows
+from iglayers.core.csv_text import MEDIA_TYPE
 from iglayers.core.errors import UnsupportedMediaType
 from iglayers.core.ids import CampaignId, ImportId
 from iglayers.core.paging import page
@@ -18,8 +16,6 @@ from iglayers.targets.model_imports import MAX_IMPORT_BYTES, ImportNotFound
 
 # For the whole file: 120 KB a second are enough for the largest.
 FILE_DEADLINE_S = 900.0
-REJECTS_AT_ONCE = 1_000
-_REJECTS_HEADER = ("line", "instagramUsername", "code", "reason")
 
 
 @post("/campaigns/{id:str}/imports")
@@ -66,21 +62,9 @@ async def export_rejects(request: ApiRequest) -> Stream:
     async with request.connection() as conn:
         await actions_imports.show(conn, caller, import_id)
 
-    async def parts() -> AsyncGenerator[bytes, None]:
-        yield write_rows([_REJECTS_HEADER])
-        line = 0
-        while True:
-            async with db.connection() as conn:
-                found = await queries_imports.rejects(
-                    conn, caller.workspace_id, import_id, after_line=line, limit=REJECTS_AT_ONCE
-                )
-            if not found:
-                return
-            yield write_rows([(each.line, each.username, each.code, each.reason) for each in found])
-            line = found[-1].line
-
+    parts = actions_imports.rejects_file(db, caller, import_id)
     filename = f"rejects-{import_id}.csv"
-    return Stream(parts(), media_type=MEDIA_TYPE, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
+    return Stream(parts, media_type=MEDIA_TYPE, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
 
 
 @post("/imports/{id:str}/cancel", status_code=200)

@@ -3,21 +3,17 @@
 import msgspec
 from litestar import Response, delete, get, post
 
-from iglayers.accounts.model import Caller
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import actions as campaign_actions
-from iglayers.campaigns import queries as campaign_queries
-from iglayers.campaigns.actions_imports import as_upload_campaign
+from iglayers.campaigns.actions_imports import hold_for_upload
 from iglayers.campaigns.model import CampaignNotFound
-from iglayers.core.db import Connection
-from iglayers.core.errors import Invalid, InvalidState
+from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.core.paging import page
 from iglayers.targets import actions, csv, queries, rows
 from iglayers.targets.model import (
     RowResult,
     TargetNotFound,
-    UploadCampaign,
     UploadedRows,
     states_named,
 )
@@ -39,7 +35,7 @@ async def upload_targets(request: ApiRequest) -> Response[bytes]:
     dry_run, only_rejected = request.flag("dryRun"), _only_rejected(request)
     sent = await _rows(request)
     async with request.unit() as unit:
-        campaign = await _upload_campaign(unit.conn, request.caller, campaign_id)
+        campaign = await hold_for_upload(unit.conn, request.caller, campaign_id)
         report = await actions.upload(
             unit.conn, request.caller, campaign, sent, pepper=request.services.pepper, dry_run=dry_run
         )
@@ -87,15 +83,6 @@ def _only_rejected(request: ApiRequest) -> bool:
     if wanted not in ("all", "rejected"):
         raise Invalid("results must be all or rejected.", param="results")
     return wanted == "rejected"
-
-
-async def _upload_campaign(conn: Connection, caller: Caller, campaign_id: CampaignId) -> UploadCampaign:
-    campaign = await campaign_queries.lock_for_upload(conn, caller.workspace_id, campaign_id, only=caller.client_id)
-    if campaign is None:
-        raise CampaignNotFound("There is no such campaign.")
-    if campaign.archived_at is not None:
-        raise InvalidState("An archived campaign takes no targets.")
-    return await as_upload_campaign(conn, caller.workspace_id, campaign)
 
 
 ROUTES = [upload_targets, list_targets, cancel_target]

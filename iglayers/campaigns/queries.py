@@ -84,23 +84,25 @@ async def by_id(
 
 async def page(  # noqa: PLR0913 the filters of a list
     conn: Connection, workspace_id: WorkspaceId, *, only: ClientId | None, client_id: ClientId | None,
-    state: CampaignState | None, before: CampaignId | None, limit: int,
+    state: CampaignState | None, before: CampaignId | None, limit: int, search: str | None = None,
+    is_archived: bool = False,
 ) -> list[Campaign]:  # fmt: skip
-    """Campaigns that are not archived, newest first."""
+    """Campaigns that are not archived, or those that are, newest first; `search` is a part of the name."""
     return await rows(conn, Campaign, """
         SELECT c.id, c.client_id, c.name, c.state, c.hourly_limit, c.daily_limit, c.sender_ids, c.routes, c.schedule,
                c.missing_variable, c.metadata, c.blocked_reason, c.paused_reason, c.limited_by, c.next_at,
                c.created_at, c.updated_at, c.started_at, c.completed_at, c.cancelled_at, c.archived_at,
                s.message_template_id, s.variants, s.follow_ups
         FROM campaigns c, LATERAL campaign_texts(c.workspace_id, c.id) s
-        WHERE c.workspace_id = $1 AND c.archived_at IS NULL
+        WHERE c.workspace_id = $1 AND (c.archived_at IS NOT NULL) = $8
           AND ($2::uuid IS NULL OR c.client_id = $2)
           AND ($3::uuid IS NULL OR c.client_id = $3)
           AND ($4::text IS NULL OR c.state = $4)
           AND ($5::uuid IS NULL OR c.id < $5)
+          AND ($7::text IS NULL OR strpos(lower(c.name), lower($7)) > 0)
         ORDER BY c.id DESC
         LIMIT $6
-    """, workspace_id, only, client_id, state, before, limit)  # fmt: skip
+    """, workspace_id, only, client_id, state, before, limit, search, is_archived)  # fmt: skip
 
 
 async def lock(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, only: ClientId | None) -> bool:

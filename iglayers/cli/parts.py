@@ -82,6 +82,7 @@ async def _serve_api(services: Services, stopping: asyncio.Event) -> None:
     log.info("api.started", url=public_url(settings))
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
+    services.stopping.set()
     listening.stop()
     # What is answered by then is answered; a client that is still sending its body is not waited for.
     await asyncio.wait({running}, timeout=_API_GRACE_S)

@@ -68,7 +68,7 @@ def _notices(waiting: Waiting, month: Usage) -> list[Notice]:
     found = [
         (waiting.unknown, Notice(
             "unknown", _many(waiting.unknown, "message has", "messages have") + " an unknown outcome",
-            "Look the conversation up and say whether it arrived. Nothing is sent again by itself.")),
+            "Look the conversation up and say whether it arrived. Nothing is sent again by itself.", "/unknown")),
         (waiting.challenged, Notice(
             "challenged", _many(waiting.challenged, "sender is", "senders are") + " challenged by Instagram",
             "Open the Instagram app as that account, verify it, then resume the sender.",

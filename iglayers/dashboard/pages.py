@@ -1,5 +1,6 @@
 """Templates into answers: the environment that every template sees, navigation, and the headers of a page."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +11,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.datastructures import Cookie
+from markupsafe import Markup, escape
 
 from iglayers.accounts.model import Scope
 from iglayers.core.clock import Moment
@@ -33,6 +35,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _YEAR_S = 31_536_000
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -74,7 +77,10 @@ NAVIGATION: tuple[tuple[Entry, ...], ...] = (
 
 
 # By the prefix of their ids.
-_PAGES_BY_ID = {"cl": "/clients", "tpl": "/templates", "whe": "/webhooks", "dlv": "/deliveries"}
+_PAGES_BY_ID = {
+    "cl": "/clients", "tpl": "/templates", "cmp": "/campaigns", "snd": "/senders", "whe": "/webhooks",
+    "dlv": "/deliveries",
+}  # fmt: skip
 
 
 class Crumb(msgspec.Struct, frozen=True):
@@ -86,14 +92,15 @@ def page(
     request: PageRequest, template: str, *, title: str, status: int = 200, crumb: Crumb | None = None, **context: object
 ) -> Response[bytes]:
     """A whole page, or a fragment (a template whose name begins with an underscore), with what it shows."""
-    text = (
-        environment()
-        .get_template(template)
-        .render(request=request, visitor=_visitor(request), title=title, crumb=crumb, **context)
-    )
+    text = render(request, template, title=title, crumb=crumb, **context)
     return Response(
         text.encode(), status_code=status, media_type=HTML, headers=_headers(request), cookies=_cookies(request)
     )
+
+
+def render(request: PageRequest, template: str, **context: object) -> str:
+    """A template's text alone."""
+    return environment().get_template(template).render(request=request, visitor=_visitor(request), **context)
 
 
 def _visitor(request: PageRequest) -> Visitor:
@@ -132,7 +139,15 @@ def environment() -> Environment:
         asset=files.address, navigation=NAVIGATION, Scope=Scope, may=_may, is_current=_is_current
     )
     cast("dict[str, object]", made.filters).update(
-        number=number, utc=utc, iso=iso, percent=percent, plural=plural, short=short, page_of=page_of, choices=choices
+        number=number,
+        utc=utc,
+        iso=iso,
+        percent=percent,
+        plural=plural,
+        short=short,
+        page_of=page_of,
+        choices=choices,
+        moments=moments,
     )
     return made
 
@@ -168,6 +183,16 @@ def utc(moment: datetime) -> str:
 
 def iso(moment: datetime) -> str:
     return Moment.of(moment).rfc3339()
+
+
+def moments(text: str) -> Markup:
+    """A sentence of the API with its moments as the page shows them, in the viewer's zone."""
+    parts = _MOMENT.split(text)
+    shown = [escape(part) for part in parts]
+    for at in range(1, len(parts), 2):
+        moment = datetime.fromisoformat(parts[at])
+        shown[at] = Markup('<time datetime="{}" data-style="datetime">{}</time>').format(parts[at], utc(moment))
+    return Markup("").join(shown)
 
 
 def short(item: Id | str) -> str:

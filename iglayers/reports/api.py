@@ -1,27 +1,19 @@
 """Routes that read across slices: what became of a campaign, why, what stands in its way, a target's story, a month."""
 
-import re
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 import msgspec
 from litestar import Response, delete, get, post
 
 from iglayers.accounts.model import Scope
 from iglayers.accounts.request import ApiRequest, answer
 from iglayers.campaigns import actions as campaigns
-from iglayers.campaigns.model import Campaign, CampaignNotFound
-from iglayers.core import csv_text
+from iglayers.campaigns.model import CampaignNotFound
 from iglayers.core.errors import Invalid
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.reports import eligibility, merge, people, preflight, queries, stats, status, timeline
-from iglayers.reports.export import Chunks, Streamed, as_csv, as_ndjson
+from iglayers.reports.export import FORMATS, Streamed, results_file
 from iglayers.reports.model import Filters, Results
 from iglayers.targets import queries as targets
 from iglayers.targets.model import TargetNotFound, states_named
-
-FORMATS = {"csv": csv_text.MEDIA_TYPE, "ndjson": "application/x-ndjson"}
-_UNFIT_FOR_A_FILE_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
 @get("/campaigns/{id:str}/results")
@@ -56,20 +48,7 @@ async def _page(request: ApiRequest, campaign_id: CampaignId, filters: Filters) 
 async def _file(request: ApiRequest, campaign_id: CampaignId, filters: Filters, shape: str) -> Streamed:
     async with request.connection() as conn:
         campaign = await campaigns.find(conn, request.caller, campaign_id)
-    written = as_csv if shape == "csv" else as_ndjson
-
-    @asynccontextmanager
-    async def opened() -> AsyncGenerator[Chunks, None]:
-        async with request.services.db.transaction() as conn:
-            await queries.prefer_first_row(conn)
-            yield written(queries.every(conn, request.caller.workspace_id, campaign_id, filters=filters))
-
-    return Streamed(opened, media_type=FORMATS[shape], filename=f"{_file_name(campaign)}.{shape}")
-
-
-def _file_name(campaign: Campaign) -> str:
-    name = _UNFIT_FOR_A_FILE_NAME.sub("-", campaign.name).strip("-").lower()[:60]
-    return f"{name or 'campaign'}-results"
+    return results_file(request.services.db, request.caller.workspace_id, campaign, filters=filters, shape=shape)
 
 
 @get("/campaigns/{id:str}/status")

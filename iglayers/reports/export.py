@@ -3,17 +3,25 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
 import msgspec
 from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from iglayers.campaigns.model import Campaign
 from iglayers.core import csv_text
 from iglayers.core.clock import Moment
+from iglayers.core.db import Database
+from iglayers.core.ids import WorkspaceId
 from iglayers.core.wire import json_bytes
-from iglayers.reports.model import Result
+from iglayers.reports import queries
+from iglayers.reports.model import Filters, Result
+
+FORMATS = {"csv": csv_text.MEDIA_TYPE, "ndjson": "application/x-ndjson"}
+_UNFIT_FOR_A_FILE_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 FIRST_ROWS = 50
 ROWS_AT_ONCE = 1_000
@@ -48,7 +56,7 @@ class Streamed(Response[bytes]):
 
     async def _answer(self, _scope: Scope, receive: Receive, send: Send) -> None:
         # All of it in one task: the transaction ends where it began, also when the reader goes away.
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         try:
             async with self._opened() as chunks, aclosing(chunks):
                 await self._send_chunks(chunks, send, gone)
@@ -68,7 +76,23 @@ class Streamed(Response[bytes]):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _disconnected(receive: Receive) -> None:
+def results_file(
+    db: Database, workspace_id: WorkspaceId, campaign: Campaign, *, filters: Filters, shape: str
+) -> Streamed:
+    """The results of a campaign that the caller may see, as a file in one of FORMATS."""
+    written = as_csv if shape == "csv" else as_ndjson
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Chunks, None]:
+        async with db.transaction() as conn:
+            await queries.prefer_first_row(conn)
+            yield written(queries.every(conn, workspace_id, campaign.id, filters=filters))
+
+    name = _UNFIT_FOR_A_FILE_NAME.sub("-", campaign.name).strip("-").lower()[:60]
+    return Streamed(opened, media_type=FORMATS[shape], filename=f"{name or 'campaign'}-results.{shape}")
+
+
+async def disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -19,6 +19,8 @@ from iglayers.senders.model import SenderState
 from iglayers.usage import queries as usage_queries
 from iglayers.usage.model import month_of
 
+NOBODY = Waiting(firsts=0, follow_ups=[], follow_up_senders=[], follow_up_steps=[])
+
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the pace of a campaign follows from, as of one moment."""
@@ -101,8 +103,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-async def read(conn: Connection, caller: Caller, campaign: Campaign) -> Pace:
-    """The pace of a campaign that the caller may see."""
+async def read(conn: Connection, caller: Caller, campaign: Campaign, *, knows_people: bool = True) -> Pace:
+    """The pace of a campaign that the caller may see; without its people, whom only the way ahead needs, at once."""
     workspace_id, now = caller.workspace_id, caller.now
     since = now - pacing.DAY
     workspace = await account_queries.workspace(conn, workspace_id)
@@ -119,7 +121,7 @@ async def read(conn: Connection, caller: Caller, campaign: Campaign) -> Pace:
         campaign=campaign, workspace=workspace, now=now, lane=lane, client=client,
         senders=await queries_pace.serving(
             conn, workspace_id, client_id=campaign.client_id, sender_ids=campaign.sender_ids, since=since),
-        waiting=await queries_pace.waiting(conn, workspace_id, campaign.id),
+        waiting=await queries_pace.waiting(conn, workspace_id, campaign.id) if knows_people else NOBODY,
         delays_h=[each.delay_hours for each in steps if each.step > 0 and each.variant == 0],
         month_sent=month_sent,
     )  # fmt: skip

@@ -42,11 +42,11 @@ async def campaign(conn: Connection, caller: Caller, of: Campaign, *, by: str) -
         series=await queries_stats.series(
             conn, workspace_id, of.id, by=by, zone=zone, since=caller.now - SPANS[by]),
         senders=await queries_stats.senders(conn, workspace_id, of.id),
-        steps=_with_the_best(await queries_stats.steps(conn, workspace_id, of.id)),
+        steps=with_the_best(await queries_stats.steps(conn, workspace_id, of.id)),
     )  # fmt: skip
 
 
-def _with_the_best(steps: list[StepNumbers]) -> list[StepNumbers]:
+def with_the_best(steps: list[StepNumbers]) -> list[StepNumbers]:
     """Mark the variant whose replies are more than chance, once every variant of its step was sent often enough."""
     best: set[tuple[int, int]] = set()
     for step in {each.step for each in steps}:

@@ -10,7 +10,7 @@ from iglayers.campaigns.model import Blocker, Campaign, CampaignState
 from iglayers.core.clock import Moment
 from iglayers.core.db import Connection
 from iglayers.reports import pace
-from iglayers.reports.model_pace import CampaignStatus
+from iglayers.reports.model_pace import Budget, CampaignStatus, SenderLine
 from iglayers.reports.pace import Pace
 from iglayers.targets import queries as target_queries
 
@@ -47,9 +47,30 @@ async def read(conn: Connection, caller: Caller, campaign: Campaign) -> Campaign
     )  # fmt: skip
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """The reason with what is left of every limit: what a page shows each second."""
+
+    why: Why
+    budgets: list[Budget]
+    senders: list[SenderLine]
+
+
+async def standing(conn: Connection, caller: Caller, campaign: Campaign) -> Standing:
+    """The status without counts and projection, and so at once also with a million people."""
+    found = await _read(conn, caller, campaign)
+    return Standing(await _told(conn, found), found.budgets(), found.lines())
+
+
 async def why(conn: Connection, caller: Caller, campaign: Campaign) -> Why:
     """The reason alone."""
-    return await _told(conn, await pace.read(conn, caller, campaign))
+    if (known := _STATES.get(campaign.state)) is not None and campaign.state is not CampaignState.COMPLETED:
+        return known if campaign.paused_reason is None else _paused(campaign.paused_reason)
+    return await _told(conn, await _read(conn, caller, campaign))
+
+
+async def _read(conn: Connection, caller: Caller, campaign: Campaign) -> Pace:
+    """Of a completed campaign it is asked whether anybody was added; nobody else's people are counted."""
+    return await pace.read(conn, caller, campaign, knows_people=campaign.state is CampaignState.COMPLETED)
 
 
 async def _told(conn: Connection, found: Pace) -> Why:
@@ -83,11 +104,15 @@ def _at_rest(found: Pace) -> Why:
     """Of a campaign that does not run: what led here, and what leads on."""
     campaign, added = found.campaign, found.waiting.firsts + len(found.waiting.follow_ups)
     if campaign.paused_reason is not None:
-        return Why("paused", f"Paused: {campaign.paused_reason}", "Find out why, then POST /campaigns/{id}/resume")
+        return _paused(campaign.paused_reason)
     if campaign.state is CampaignState.COMPLETED and added:
         reason = f"The campaign is completed; {added} messages were added or queued again since."
         return Why("completed", reason, "POST /campaigns/{id}/resume")
     return _STATES[campaign.state]
+
+
+def _paused(reason: str) -> Why:
+    return Why("paused", f"Paused: {reason}", "Find out why, then POST /campaigns/{id}/resume")
 
 
 def _blocked(found: Pace, blocker: Blocker) -> Why:

@@ -6,6 +6,7 @@ nothing; after it, nobody reads those rows again.
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,8 @@ from iglayers.targets.model_imports import (
 )
 
 BATCH_ROWS = 2_500
+REJECTS_AT_ONCE = 1_000
+REJECTS_HEADER = ("line", "instagramUsername", "code", "reason")
 # What a batch reads of the file, and what it reads where not even one row ends in that.
 WINDOW_BYTES = 1 << 20
 LONGEST_ROW_BYTES = 4 << 20
@@ -118,6 +121,19 @@ async def show(conn: Connection, caller: Caller, import_id: ImportId) -> Import:
     if found is None:
         raise ImportNotFound("There is no such import.")
     return found
+
+
+async def rejects_file(db: Database, caller: Caller, import_id: ImportId) -> AsyncGenerator[bytes, None]:
+    """The refused lines of an import that the caller may see, as CSV, some at a time."""
+    yield csv_text.write_rows([REJECTS_HEADER])
+    line = 0
+    while True:
+        async with db.connection() as conn:
+            found = await queries.rejects(conn, caller.workspace_id, import_id, after_line=line, limit=REJECTS_AT_ONCE)
+        if not found:
+            return
+        yield csv_text.write_rows([(each.line, each.username, each.code, each.reason) for each in found])
+        line = found[-1].line
 
 
 async def work_off(

@@ -9,7 +9,7 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.core.db import Database
 from iglayers.reports.model_stats import StepNumbers
-from iglayers.reports.stats import _with_the_best
+from iglayers.reports.stats import with_the_best
 from tests import make
 from tests.reports.stepping import Stepping
 from tests.senders.orders import a_sender
@@ -114,4 +114,4 @@ def arm(variant: int, sent: int, replied: int) -> StepNumbers:
     ],
 )
 def test_a_best_variant_is_named_only_where_the_numbers_can_tell(arms: list[StepNumbers], best: list[bool]) -> None:
-    assert [each.is_best for each in _with_the_best(arms)] == best
+    assert [each.is_best for each in with_the_best(arms)] == best

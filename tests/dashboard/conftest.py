@@ -1,4 +1,4 @@
-"""People who visit pages without a window: of each role in the live workspace, or in a test one that is moved by hand."""
+"""People who visit pages without a window, of each role, in the live workspace or in a test one moved by hand."""
 
 import aiohttp
 import pytest

@@ -83,7 +83,7 @@ function draw(place) {
   const colour = (at) => getComputedStyle(swatches[at]).backgroundColor;
   const text = getComputedStyle(place).color;
   const line = getComputedStyle(place.closest(".card") || document.body).borderTopColor;
-  const days = labels.map((label) => new Date(`${label}T00:00:00`).toLocaleDateString(undefined, { day: "numeric", month: "short" }));
+  const days = labels.map((label) => label.includes("T") ? label.slice(-5) : new Date(`${label}T00:00:00`).toLocaleDateString(undefined, { day: "numeric", month: "short" }));
   const series = kinds.map((kind, at) => ({
     stroke: colour(at),
     fill: kind === "bars" ? colour(at) : undefined,

@@ -1,0 +1,116 @@
+"""What only the dashboard's campaign pages ask, across slices. It writes nothing."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from iglayers.core.db import Connection, plain, rows, value
+from iglayers.core.ids import CampaignId, ClientId, ContactId, TargetId, WorkspaceId
+from iglayers.targets.model import Target, TargetState
+
+
+class ClientName(msgspec.Struct, frozen=True):
+    id: ClientId
+    name: str
+
+
+class UsedClient(msgspec.Struct, frozen=True):
+    """A client with campaigns that are not archived."""
+
+    id: ClientId
+    name: str
+
+
+async def client_names(
+    conn: Connection, workspace_id: WorkspaceId, client_ids: Sequence[ClientId]
+) -> dict[ClientId, str]:
+    """The names of these clients, archived ones too."""
+    found = await rows(
+        conn, ClientName, "SELECT id, name FROM clients WHERE workspace_id = $1 AND id = ANY ($2)",
+        workspace_id, list(client_ids),
+    )  # fmt: skip
+    return {each.id: each.name for each in found}
+
+
+async def used_clients(conn: Connection, workspace_id: WorkspaceId, *, limit: int) -> list[UsedClient]:
+    """Clients that have campaigns, by name: what a list can be narrowed to."""
+    return await rows(conn, UsedClient, """
+        SELECT c.id, c.name
+        FROM clients c
+        WHERE c.workspace_id = $1 AND EXISTS (
+            SELECT FROM campaigns WHERE workspace_id = $1 AND client_id = c.id AND archived_at IS NULL)
+        ORDER BY lower(c.name), c.id
+        LIMIT $2
+    """, workspace_id, limit)  # fmt: skip
+
+
+async def counts(
+    conn: Connection, workspace_id: WorkspaceId, campaign_ids: Sequence[CampaignId]
+) -> dict[CampaignId, dict[TargetState, int]]:
+    """How many targets of each of these campaigns stand in each state."""
+    found = await conn.fetch("""
+        SELECT c.id, t.state, t.number
+        FROM campaigns c
+        CROSS JOIN LATERAL (
+            SELECT state, count(*) AS number FROM targets WHERE campaign_id = c.id GROUP BY state
+        ) AS t
+        WHERE c.workspace_id = $1 AND c.id = ANY ($2)
+    """, *plain([workspace_id, list(campaign_ids)]))  # fmt: skip
+    by_campaign: dict[CampaignId, dict[TargetState, int]] = defaultdict(lambda: dict.fromkeys(TargetState, 0))
+    for each in found:
+        by_campaign[CampaignId(each["id"])][TargetState(each["state"])] = each["number"]
+    return by_campaign
+
+
+async def targets_of_person(
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, contact_id: ContactId
+) -> list[Target]:
+    """The one target of this person in the campaign."""
+    return await rows(conn, Target, """
+        SELECT t.id, t.campaign_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+               t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
+               t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
+        FROM targets t
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3
+    """, workspace_id, campaign_id, contact_id)  # fmt: skip
+
+
+async def targets(  # noqa: PLR0913 the filters of a list
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, states: Sequence[TargetState],
+    search: str | None, code: str | None, before: TargetId | None, limit: int,
+) -> list[Target]:  # fmt: skip
+    """Targets in these states whose username holds `search` and whose reason has this code, newest first.
+
+    It walks the newest of each state until there are enough; for campaigns of a size where that is quick.
+    """
+    return await rows(conn, Target, """
+        SELECT t.id, t.campaign_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+               t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
+               t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
+        FROM targets t
+        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.state = ANY ($3::text[])
+          AND ($4::text IS NULL OR strpos(c.username, lower($4)) > 0)
+          AND ($5::text IS NULL OR coalesce(t.error_code, t.reason) = $5)
+          AND ($6::uuid IS NULL OR t.id < $6)
+        ORDER BY t.id DESC
+        LIMIT $7
+    """, workspace_id, campaign_id, list(states), search, code, before, limit)  # fmt: skip
+
+
+async def codes(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, limit: int) -> list[str]:
+    """Why people of this campaign failed or were skipped, as codes, looked for among the newest."""
+    return await value(conn, """
+        SELECT coalesce(array_agg(DISTINCT code), '{}')
+        FROM unnest(ARRAY['failed', 'skipped']) AS wanted (state)
+        CROSS JOIN LATERAL (
+            SELECT coalesce(error_code, reason) AS code
+            FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND state = wanted.state
+            ORDER BY id DESC
+            LIMIT $3
+        ) AS newest
+        WHERE code IS NOT NULL
+    """, workspace_id, campaign_id, limit)  # fmt: skip
