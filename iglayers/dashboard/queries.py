@@ -70,7 +70,7 @@ async def days(conn: Connection, workspace_id: WorkspaceId, *, since: datetime, 
                    m.state = 'unknown' AS unknown, false AS replied
             FROM senders s
             -- By sender, because the ledger has no index by workspace.
-            JOIN messages m ON m.sender_id = s.id AND m.begun_at >= $2 AND m.state <> 'not_sent'
+            JOIN messages m ON m.sender_id = s.id AND m.begun_at >= $2 AND m.counts
             WHERE s.workspace_id = $1 AND m.workspace_id = $1 AND m.kind = 'step'
             UNION ALL
             SELECT received_at, false, false, false, true

@@ -86,16 +86,24 @@ async def targets(  # noqa: PLR0913 the filters of a list
     It walks the newest of each state until there are enough; for campaigns of a size where that is quick.
     """
     return await rows(conn, Target, """
-        SELECT t.id, t.campaign_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
-               t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
-               t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
-        FROM targets t
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
-        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.state = ANY ($3::text[])
-          AND ($4::text IS NULL OR strpos(c.username, lower($4)) > 0)
-          AND ($5::text IS NULL OR coalesce(t.error_code, t.reason) = $5)
-          AND ($6::uuid IS NULL OR t.id < $6)
-        ORDER BY t.id DESC
+        SELECT found.*
+        FROM unnest($3::text[]) AS wanted (state)
+        CROSS JOIN LATERAL (
+            -- A state at a time, which is the order of an index; of all states at once, every target would be sorted.
+            SELECT t.id, t.campaign_id, c.username AS instagram_username, t.profile_url, t.full_name, t.first_name,
+                   t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
+                   t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
+            FROM targets t
+            JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+            WHERE t.campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2)
+              AND t.state = wanted.state
+              AND ($4::text IS NULL OR strpos(c.username, lower($4)) > 0)
+              AND ($5::text IS NULL OR coalesce(t.error_code, t.reason) = $5)
+              AND ($6::uuid IS NULL OR t.id < $6)
+            ORDER BY t.state DESC, t.id DESC
+            LIMIT $7
+        ) AS found
+        ORDER BY found.id DESC
         LIMIT $7
     """, workspace_id, campaign_id, list(states), search, code, before, limit)  # fmt: skip
 
@@ -108,8 +116,8 @@ async def codes(conn: Connection, workspace_id: WorkspaceId, campaign_id: Campai
         CROSS JOIN LATERAL (
             SELECT coalesce(error_code, reason) AS code
             FROM targets
-            WHERE workspace_id = $1 AND campaign_id = $2 AND state = wanted.state
-            ORDER BY id DESC
+            WHERE campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2) AND state = wanted.state
+            ORDER BY state DESC, id DESC
             LIMIT $3
         ) AS newest
         WHERE code IS NOT NULL

@@ -141,8 +141,10 @@ async def page(
             CROSS JOIN LATERAL (
                 SELECT id
                 FROM targets
-                WHERE workspace_id = $1 AND campaign_id = $2 AND state = wanted.state AND ($4::uuid IS NULL OR id < $4)
-                ORDER BY id DESC
+                -- The workspace is asked of the campaign: asked here, the planner leaves the index and walks all states.
+                WHERE campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2)
+                  AND state = wanted.state AND ($4::uuid IS NULL OR id < $4)
+                ORDER BY state DESC, id DESC
                 LIMIT $5
             ) AS newest
             ORDER BY newest.id DESC
