@@ -1,11 +1,13 @@
 # Few verbs. `make` alone lists them.
 #   make test ARGS="tests/campaigns -x"    one part of the tests
 #   make demo EXIT=1                       ends the demo by itself
+#   make demo INSTAGRAM=1                  through the official API, against a double of Instagram
 #   make setup PYTHON=python3.12           another Python than the first that fits
 
 PYTHON ?=
 ARGS ?=
 EXIT ?=
+INSTAGRAM ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -66,8 +68,8 @@ $(VENDOR): $(ASSETS)/package.json $(ASSETS)/package-lock.json $(ASSETS)/build.mj
 	    echo "Node is not installed: the dashboard goes without icons, charts and live parts. With it: make setup" >&2; \
 	fi
 
-demo: setup ## a whole campaign on a throw-away installation (EXIT=1: end afterwards)
-	@EXIT=$(EXIT) $(BIN)/python examples/demo.py
+demo: setup ## a whole campaign on a throw-away installation (EXIT=1: end afterwards, INSTAGRAM=1: the official API)
+	@EXIT=$(EXIT) $(BIN)/python examples/$(if $(INSTAGRAM),official,demo).py
 
 test: setup $(NODE_PACKAGES) browser ## the tests (ARGS="tests/campaigns -x")
 	@$(BIN)/python -m pytest $(ARGS)

@@ -58,7 +58,7 @@ def main() -> int:
     status = 130
     try:
         step(out, "Starting a throw-away installation")
-        with installation(sandbox_speed=SANDBOX_SPEED) as server:
+        with installation(sandbox_speed=str(SANDBOX_SPEED)) as server:
             status = run(out, server, stays=stays)
             if stays:
                 say(out, "\nThe server keeps running. Ctrl-C ends it and removes everything but results.csv.")

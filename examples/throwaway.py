@@ -77,12 +77,12 @@ class Installation:
             [*_program(), *words], env=self._environment, capture_output=True, text=True, check=False, timeout=120
         )
 
-    def new_key(self, *scopes: str) -> str:
-        """A key of the test workspace, made on the command line as an operator would."""
-        words = ("keys", "create", "--name", "Demo", "--mode", "test", "--scopes", ",".join(scopes))
+    def new_key(self, *scopes: str, mode: str = "test") -> str:
+        """A key of the test or the live workspace, made on the command line as an operator would."""
+        words = ("keys", "create", "--name", "Demo", "--mode", mode, "--scopes", ",".join(scopes))
         done = self.command(*words)
         key = done.stdout.strip()
-        if done.returncode != 0 or not key.startswith("sk_test_"):
+        if done.returncode != 0 or not key.startswith(f"sk_{mode}_"):
             raise DemoError(f"iglayers {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
         return key
 
@@ -102,8 +102,12 @@ class Installation:
             with suppress(OSError, ValueError, IndexError):
                 os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGQUIT)
 
+    def log(self) -> str:
+        """All that the server has logged."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
     def log_tail(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
+        lines = self.log().splitlines()
         return "\n".join(["The end of its log:", *lines[-20:]])
 
     def _said(self) -> str:
@@ -120,14 +124,17 @@ class Installation:
 
 
 @contextmanager
-def installation(*, sandbox_speed: int) -> Generator[Installation]:
-    """A server on a free port, 3000 if that is one; stopped and removed at the end, whatever the end is."""
+def installation(**settings: str) -> Generator[Installation]:
+    """A server on a free port, 3000 if that is one; stopped and removed at the end, whatever the end is.
+
+    `settings` as docs/settings.md has them: `sandbox_speed="20000"` is IGLAYERS_SANDBOX_SPEED.
+    """
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
     # A short path, for PostgreSQL's socket; passable, because as root PostgreSQL runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="iglayers-demo-", dir="/tmp"))
     folder.chmod(0o711)
-    made = Installation(folder, _environment(folder / "data", sandbox_speed))
+    made = Installation(folder, _environment(folder / "data", settings))
     try:
         made.start(_free_port())
         yield made
@@ -152,18 +159,21 @@ def _program() -> list[str]:
     return [str(beside)] if beside.exists() else ["iglayers"]
 
 
-def _environment(data_dir: Path, sandbox_speed: int) -> dict[str, str]:
+def _environment(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:
     """Without the settings of an installation that this shell may be set up for; CI's mark of its children stays."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("IGLAYERS_") or name == "IGLAYERS_CI_RUN"
     }
-    return kept | {
-        "IGLAYERS_DATA_DIR": str(data_dir),
-        "IGLAYERS_SANDBOX_SPEED": str(sandbox_speed),
-        "PYTHONUNBUFFERED": "1",
-    }
+    return (
+        kept
+        | {
+            "IGLAYERS_DATA_DIR": str(data_dir),
+            "PYTHONUNBUFFERED": "1",
+        }
+        | {f"IGLAYERS_{name.upper()}": value for name, value in settings.items()}
+    )
 
 
 def _free_port() -> int:

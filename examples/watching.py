@@ -26,12 +26,12 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a running campaign; `summary` counts its targets by state, `day` is of the sandbox's clock."""
+    """One look at a running campaign; `summary` counts its targets by state, `day` is on its clock, if any."""
 
     campaign: Json
     summary: dict[str, int]
     senders: list[Json]
-    day: float
+    day: float | None = None
 
     def count(self, state: str) -> int:
         # Who is being written to at this moment is still queued for a person who looks on.
@@ -89,14 +89,16 @@ def _line(seen: Look) -> str:
     counts = "  ".join(f"{state} {seen.count(state)}" for state in SHOWN)
     senders = Counter(each["state"] for each in seen.senders)
     states = ", ".join(f"{number} {state}" for state, number in senders.most_common())
-    return f"  day {seen.day:4.1f}  {counts}  next send: {seen.next_send}  senders: {states}"
+    day = "" if seen.day is None else f"day {seen.day:4.1f}  "
+    return f"  {day}{counts}  next send: {seen.next_send}  senders: {states}"
 
 
 def _picture(seen: Look) -> RenderableType:
     done = seen.total - seen.count("queued")
     counts = Table.grid(padding=(0, 3))
     counts.add_row(*(Text(f"{state} {seen.count(state)}", style=COLOURS[state]) for state in SHOWN))
-    head = Text(f"Day {seen.day:.1f} of the sandbox's clock · {done} of {seen.total} · next send {seen.next_send}")
+    day = "" if seen.day is None else f"Day {seen.day:.1f} of the sandbox's clock · "
+    head = Text(f"{day}{done} of {seen.total} · next send {seen.next_send}")
     bar = Table.grid()
     bar.add_row(ProgressBar(total=seen.total or 1, completed=done, width=80))
     return Group(head, bar, counts, senders(seen.senders))

@@ -64,6 +64,15 @@ class InstagramTransport:
         del recipient
         return eligibility.permitted(conversation, now)
 
+    def permitted_answer(
+        self, recipient: Recipient, conversation: Conversation | None, now: datetime
+    ) -> Permitted | NotPermitted:
+        """The same for what a person writes: as a human agent for longer, where Meta has approved that."""
+        del recipient
+        return eligibility.permitted_answer(
+            conversation, now, human_agent=self._services.settings.instagram_human_agent
+        )
+
     async def deliver(self, order: Order) -> Outcome:
         began_at = awake_seconds()
         try:
