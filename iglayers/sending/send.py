@@ -26,7 +26,7 @@ from iglayers.core.ids import EventId, TargetId
 from iglayers.core.wire import json_bytes
 from iglayers.messages import pacing
 from iglayers.senders.model import NotSent, Order, Outcome, Transport, Unknown
-from iglayers.sending import planning, queries, queries_outbox, queries_rest, refuse, rest, settle
+from iglayers.sending import planning, queries, queries_outbox, queries_rest, queries_switch, refuse, rest, settle
 from iglayers.sending.model import Attempt, ClientHistory, Facts, Pick
 from iglayers.sending.refuse import Refusal
 from iglayers.usage.model import month_of
@@ -35,6 +35,8 @@ log = structlog.get_logger("sending")
 
 # A row that we need is held by another worker: look again this soon.
 SOON = timedelta(milliseconds=20)
+# The one account that may write to a person is busy, rests or must wait: the person's turn comes this much later.
+RESTS = timedelta(seconds=30)
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -163,7 +165,7 @@ async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) ->
     facts, now = seen.facts, seen.now
     way = refuse.way(engine.transports, pick, facts, now)
     if isinstance(way, Refusal):
-        return await _skip(conn, pick, facts, way, now)
+        return await _through_another(engine, conn, pick, seen, way)
     address = way.permitted.address
     variant, body = planning.variant(facts)
     text = refuse.text(pick, facts, body)
@@ -181,6 +183,31 @@ async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) ->
         return await _skip(conn, pick, facts, refuse.found_at_begin(begun), now)
     order = planning.order(engine.settings, pick, facts, attempt, address=address, text=text)
     return Ready(attempt, order, way.transport, commit_asked_at=awake_seconds())
+
+
+async def _through_another(engine: Engine, conn: Connection, pick: Pick, seen: Look, why: Refusal) -> Ready | bool:
+    """Where this sender may not write to the person, the one may to whom they spoke; else they are skipped."""
+    facts, now = seen.facts, seen.now
+    assert facts.contact_id is not None
+    assert facts.target_id is not None
+    known_by = None
+    if facts.step == 0 and why.code == "no_permitted_route":  # a follow-up goes out from the account that wrote first
+        known_by = await queries_switch.knows(conn, pick, facts.contact_id, now=now)
+    if known_by is None:
+        return await _skip(conn, pick, facts, why, now)
+    other = await queries_switch.hold(conn, pick, known_by, now=now)
+    if other is None:
+        await queries_switch.put_off(conn, pick, facts.target_id, until=now + RESTS)
+        return True
+    pick = msgspec.structs.replace(pick, **msgspec.structs.asdict(other))
+    seen = await look(conn, pick, seen.client, target_id=facts.target_id)
+    if isinstance(refuse.way(engine.transports, pick, seen.facts, seen.now), Refusal):
+        return await _skip(conn, pick, seen.facts, why, seen.now)
+    at = seen.verdict.at
+    if at is None or at > seen.now or seen.facts.sender_busy:
+        await queries_switch.put_off(conn, pick, facts.target_id, until=max(at or seen.now, seen.now + RESTS))
+        return True
+    return await _write_to(engine, conn, pick, seen)
 
 
 async def _skip(conn: Connection, pick: Pick, facts: Facts, why: Refusal, now: Moment) -> bool:

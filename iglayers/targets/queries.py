@@ -141,7 +141,7 @@ async def page(
             CROSS JOIN LATERAL (
                 SELECT id
                 FROM targets
-                -- The workspace is asked of the campaign: asked here, the planner leaves the index and walks all states.
+                -- The workspace is asked of the campaign: asked here, the planner walks the people of all states.
                 WHERE campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2)
                   AND state = wanted.state AND ($4::uuid IS NULL OR id < $4)
                 ORDER BY state DESC, id DESC

@@ -280,6 +280,11 @@ WORDS: dict[str, Word] = {
     "revokedAt": Word("When it was revoked.", None),
     "route": Word("The way it went.", "assisted"),
     "routes": Word("The ways that may be used, in their order.", ["assisted"]),
+    "EndpointWithMissed.missed": Word(
+        "What it has not been told of while it was disabled; null if it was enabled.", None
+    ),
+    "Missed.events": Word("How many events that it hears of happened meanwhile.", 12),
+    "Missed.since": Word("What a replay since this moment brings is just these.", _AT),
     "CampaignStatus.routes": Word("Which way the next 500 people would be written to now, or by which rule by none."),
     "Preflight.routes": Word("Which way people would be written to now, or by which rule by none."),
     "TargetStory.routes": Word("What each account that may write to the person could do now, or by which rule not."),
