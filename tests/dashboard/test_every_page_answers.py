@@ -7,7 +7,7 @@ from tests.serving import Api
 from tests.web.world import populated
 
 _OWNERS = ("audit-log", "people", "settings", "api-key", "webhook", "delivery")
-_WRITERS = ("client-new", "template-new", "suppressions-new", "campaign-new", "campaign-setup")
+_WRITERS = ("client-new", "template-new", "suppressions-new", "campaign-new", "campaign-setup", "inbox-log", "sender-")
 # As text it is shown; as anything else it would run, or turn the page round.
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\u0627\u0644\u0627\u0633\u0645\U0001f600{{7*7}}"
 
