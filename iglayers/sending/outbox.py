@@ -132,6 +132,7 @@ async def release(conn: Connection, caller: Caller, message_id: MessageId) -> Ca
 
 async def challenge(conn: Connection, caller: Caller, message_id: MessageId, why: Because) -> Card:
     """Instagram asked the account for something: it stops at once, and nothing was sent to this person."""
+    told = _reason(why.reason)
     card = await _visible(conn, caller, message_id)
     # Campaign and sender before target and message, as every settling that changes a sender.
     await queries.lock_campaign_for_settling(conn, card.campaign_id)
@@ -142,7 +143,7 @@ async def challenge(conn: Connection, caller: Caller, message_id: MessageId, why
         raise InvalidState(f"Only a claimed card can tell of a challenge; this one is {card.state.value}.")
     attempt = await upkeep.attempt(conn, message_id)
     assert attempt is not None
-    reason = _reason(why.reason) or f"{caller.actor} says that Instagram asked this account to confirm who it is."
+    reason = told or f"{caller.actor} says that Instagram asked this account to confirm who it is."
     outcome = NotSent(code="instagram_challenge_detected", reason=reason, trouble=Trouble.CHALLENGED)
     await settle.apply(conn, attempt, outcome)
     return await _read(conn, caller, message_id)

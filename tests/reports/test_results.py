@@ -54,7 +54,7 @@ async def test_json_has_the_campaign_its_counts_and_a_page(api: Api, database: D
     [row] = rest["data"]
     assert (rest["hasMore"], rest["nextCursor"]) == (False, None)
     assert (row["message"], row["lastReply"], row["senderUsername"]) == ("Hi Anna", "Yes, tell me more", "our.brand")
-    assert (row["status"], row["route"]) == ("replied", "sandbox")
+    assert (row["status"], row["route"]) == ("replied", "assisted")
     assert row["sentAt"].endswith("Z")
     assert row["repliedAt"].endswith("Z")
 
