@@ -153,6 +153,8 @@ def test_killed_postmaster_comes_back_while_an_orphan_counts(server: EmbeddedPos
         counting = asyncio.create_task(connection.fetchval(endless))
         await asyncio.sleep(0.3)
         os.kill(postmaster(data_dir), signal.SIGKILL)
+        # It listens until it is really gone, and what listens is not started again.
+        await asyncio.to_thread(wait_for, lambda: not server.is_running())
         await asyncio.to_thread(server.ensure)
         with pytest.raises((asyncpg.PostgresConnectionError, ConnectionError)):
             await counting
