@@ -117,15 +117,18 @@ EVERY: LiteralString = """
         SELECT id FROM targets
         WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'unknown' AND 'unknown' = ANY ($3::text[])
     ) AS listed
-    -- OFFSET 0: looked up one by one. As a plain join the planner may walk all targets for each of them.
+    -- OFFSET 0, and the workspace asked of what was found: looked up one by one, by id. Left a choice, the planner may
+    -- walk everything of the workspace for each of them, while the tables are young.
     CROSS JOIN LATERAL (
-        SELECT id, contact_id, sender_id, profile_url, full_name, first_name, category, follower_count, variables,
-               state, error_code, reason, sent_at, replied_at, updated_at
+        SELECT id, workspace_id, contact_id, sender_id, profile_url, full_name, first_name, category, follower_count,
+               variables, state, error_code, reason, sent_at, replied_at, updated_at
         FROM targets
-        WHERE workspace_id = $1 AND id = listed.id
+        WHERE id = listed.id
         OFFSET 0
     ) AS t
-    JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+    CROSS JOIN LATERAL (
+        SELECT workspace_id, username FROM contacts WHERE id = t.contact_id OFFSET 0
+    ) AS c
     LEFT JOIN LATERAL (
         SELECT sender_id, route, body
         FROM messages
@@ -138,11 +141,11 @@ EVERY: LiteralString = """
     LEFT JOIN LATERAL (
         SELECT text
         FROM replies
-        WHERE workspace_id = $1 AND target_id = t.id
+        WHERE target_id = t.id
         ORDER BY received_at DESC, id DESC
         LIMIT 1
     ) AS r ON true
     LEFT JOIN senders s ON s.workspace_id = $1 AND s.id = coalesce(m.sender_id, t.sender_id)
-    WHERE $4::timestamptz IS NULL OR t.updated_at >= $4
+    WHERE t.workspace_id = $1 AND c.workspace_id = $1 AND ($4::timestamptz IS NULL OR t.updated_at >= $4)
     ORDER BY listed.id
 """
