@@ -6,30 +6,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from iglayers.accounts.model import Mode
-from iglayers.accounts.model_people import Role
 from iglayers.core.db import Database
-from iglayers.core.ids import WorkspaceId
-from tests.browser.conftest import session_of
 from tests.dashboard.visiting import Visit
 from tests.serving import Api
 from tests.targets.uploads import count, people, write_to
 
 HOSTILE = "<script>fetch('https://evil.example')</script>\"'&\u202e"
-
-
-@pytest.fixture
-async def operator(
-    http: aiohttp.ClientSession, base_url: str, database: Database, workspaces: dict[Mode, WorkspaceId]
-) -> Visit:
-    return Visit(http, base_url, await session_of(database, Role.OPERATOR, workspaces[Mode.LIVE]))
-
-
-@pytest.fixture
-async def viewer(
-    http: aiohttp.ClientSession, base_url: str, database: Database, workspaces: dict[Mode, WorkspaceId]
-) -> Visit:
-    return Visit(http, base_url, await session_of(database, Role.VIEWER, workspaces[Mode.LIVE]))
 
 
 async def draft(visit: Visit, **fields: str) -> str:
