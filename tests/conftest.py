@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import hypothesis
 import pytest
+import structlog
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
@@ -31,6 +32,25 @@ NOWHERE = "http://127.0.0.1:9"
 # A loaded machine is no failure.
 hypothesis.settings.register_profile("iglayers", deadline=None)
 hypothesis.settings.load_profile("iglayers")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_are_not_kept() -> Iterator[None]:
+    """A logger that was kept at its first use would speak as the test of that use had set it up."""
+    configure: Callable[..., None] = structlog.configure
+
+    def without_keeping(**given: object) -> None:
+        configure(**{**given, "cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(structlog, "configure", without_keeping)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def logging_as_at_the_start() -> None:
+    """Commands that a test ran in this process have set up logging for themselves."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ import structlog
 from iglayers.core.config import Settings, SettingsError
 from iglayers.core.db import Database
 from iglayers.core.outgoing import Failure
-from iglayers.senders.transports.instagram import graph as graph_module
 from iglayers.senders.transports.instagram.graph import MAX_ANSWER_BYTES, Graph, GraphAnswer, error_in, usage_in
 from tests.serving import free_port
 
@@ -161,8 +160,6 @@ async def test_no_token_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "message": f"Malformed access token {TOKEN}", "code": 190, "error_subcode": "463", "fbtrace_id": "Ab1",
         "error_data": json.dumps({"url": f"https://www.instagram.com/challenge/?access_token={TOKEN}"}),
     }}  # fmt: skip
-    # Another test may have configured logging anew, which a logger that was used before does not notice.
-    graph_module.log = structlog.get_logger("instagram")
     with structlog.testing.capture_logs() as lines:
         async with wire(answering(error, status="400 Bad Request")) as made:
             meta = graph(made.url, tmp_path)

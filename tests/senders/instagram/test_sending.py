@@ -13,7 +13,6 @@ from iglayers.core.db import Database
 from iglayers.core.ids import uuid7
 from iglayers.senders import queries_credentials
 from iglayers.senders.model import NotSent, Sender, Sent, Trouble, Unknown
-from iglayers.senders.transports.instagram import graph as graph_module
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.transport import InstagramTransport
 from tests.doubles.control import Account, Instagram
@@ -240,8 +239,6 @@ async def test_what_was_said_stands_nowhere(
 ) -> None:  # fmt: skip
     igsid = await writes(double, account, "jane.doe")
     outcomes: list[object] = []
-    # Another test may have configured logging anew, which a logger that was used before does not notice.
-    graph_module.log = structlog.get_logger("instagram")
     with structlog.testing.capture_logs() as lines:
         for fault, *_ in FAULTS:
             if "timeout" not in fault:
