@@ -18,6 +18,31 @@ CREATE FUNCTION public.campaign_texts(of_workspace uuid, of_campaign uuid) RETUR
                'variants', variants) ORDER BY step) FILTER (WHERE step > 0), '[]')
     FROM steps
 $$;
+CREATE FUNCTION public.count_targets() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    CASE TG_OP
+    WHEN 'INSERT' THEN
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, ended_code(state, error_code, reason), count(*) FROM come GROUP BY 1, 2, 3;
+    WHEN 'DELETE' THEN
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, ended_code(state, error_code, reason), -count(*) FROM gone GROUP BY 1, 2, 3;
+    ELSE
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, code, sum(number)
+        FROM (
+            SELECT campaign_id, state, ended_code(state, error_code, reason) AS code, 1 AS number FROM come
+            UNION ALL
+            SELECT campaign_id, state, ended_code(state, error_code, reason), -1 FROM gone
+        ) AS changed
+        GROUP BY campaign_id, state, code
+        HAVING sum(number) <> 0;
+    END CASE;
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION public.delivery_id(of_event uuid) RETURNS uuid
     LANGUAGE sql
     AS $$
@@ -48,6 +73,11 @@ BEGIN
     RETURN dropped;
 END
 $_$;
+CREATE FUNCTION public.ended_code(state text, error_code text, reason text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN state IN ('skipped', 'failed') THEN coalesce(error_code, reason) END
+$$;
 CREATE FUNCTION public.event_id() RETURNS uuid
     LANGUAGE sql
     AS $$
@@ -552,6 +582,12 @@ CREATE TABLE public.suppressions (
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL
 );
+CREATE TABLE public.target_counts (
+    campaign_id uuid NOT NULL,
+    state text NOT NULL,
+    code text,
+    number bigint NOT NULL
+);
 CREATE TABLE public.targets (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -823,6 +859,7 @@ CREATE INDEX senders_by_instagram_id ON public.senders USING btree (instagram_id
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX suppressions_by_workspace ON public.suppressions USING btree (workspace_id, id);
+CREATE INDEX target_counts_by_campaign ON public.target_counts USING btree (campaign_id);
 CREATE INDEX targets_by_contact ON public.targets USING btree (contact_id);
 CREATE INDEX targets_by_state ON public.targets USING btree (campaign_id, state, id);
 CREATE INDEX targets_first ON public.targets USING btree (campaign_id, next_due_at, id) WHERE ((next_due_at IS NOT NULL) AND (next_step = 0));
@@ -831,6 +868,9 @@ CREATE INDEX webhook_endpoints_by_workspace ON public.webhook_endpoints USING bt
 CREATE INDEX webhook_endpoints_due ON public.webhook_endpoints USING btree (due_at) WHERE ((state = 'enabled'::text) AND (due_at IS NOT NULL));
 CREATE INDEX webhook_replays_by_endpoint ON public.webhook_replays USING btree (workspace_id, endpoint_id, id);
 CREATE UNIQUE INDEX webhook_replays_running ON public.webhook_replays USING btree (endpoint_id) WHERE (state = 'running'::text);
+CREATE TRIGGER targets_change AFTER UPDATE ON public.targets REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
+CREATE TRIGGER targets_come AFTER INSERT ON public.targets REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
+CREATE TRIGGER targets_go AFTER DELETE ON public.targets REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_client_id_fkey FOREIGN KEY (client_id) REFERENCES public.clients(id);
 ALTER TABLE ONLY public.api_keys

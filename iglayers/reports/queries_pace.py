@@ -63,9 +63,8 @@ async def client_lane(
 async def waiting(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> Waiting:
     """Who is still to be written to: people without a first message, and follow-ups with their moments."""
     found = await row(conn, Waiting, """
-        SELECT (SELECT count(*) FROM targets
-                WHERE workspace_id = $1 AND campaign_id = $2 AND next_step = 0 AND next_due_at IS NOT NULL)::int
-                   AS firsts,
+        SELECT (SELECT coalesce(sum(number), 0) FROM target_counts
+                WHERE campaign_id = $2 AND state = 'queued')::int AS firsts,
                coalesce(array_agg(f.next_due_at), '{}') AS follow_ups,
                coalesce(array_agg(f.sender_id::text), '{}') AS follow_up_senders,
                coalesce(array_agg(f.next_step::int), '{}') AS follow_up_steps

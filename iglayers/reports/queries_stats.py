@@ -4,18 +4,7 @@ from datetime import datetime
 
 from iglayers.core.db import Connection, rows, value
 from iglayers.core.ids import CampaignId, ClientId, WorkspaceId
-from iglayers.reports.model_stats import Bucket, ClientUsage, Ended, SenderNumbers, SenderUsage, StepNumbers
-
-
-async def ended(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> list[Ended]:
-    """Why people were skipped, or why it failed."""
-    return await rows(conn, Ended, """
-        SELECT state, coalesce(error_code, reason) AS code, count(*)::int AS number
-        FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state IN ('skipped', 'failed')
-        GROUP BY 1, 2
-        ORDER BY number DESC, code
-    """, workspace_id, campaign_id)  # fmt: skip
+from iglayers.reports.model_stats import Bucket, ClientUsage, SenderNumbers, SenderUsage, StepNumbers
 
 
 async def opted_out(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> int:

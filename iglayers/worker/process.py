@@ -25,6 +25,7 @@ from iglayers.senders.transports.instagram.reconcile import reconcile
 from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
 from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
+from iglayers.targets import queries_counts
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -33,6 +34,8 @@ IDLE_S = 0.2
 # Slots that may look for work at the same time; the others are delivering.
 PICKERS = 4
 GRACE_S = 8.0
+# Rows that the counts of one campaign may take before they are folded: a page reads them all.
+MOST_COUNT_ROWS = 100
 
 
 class Worker:
@@ -67,6 +70,7 @@ class Worker:
             asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, self._graph))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
+            asyncio.create_task(self._every(2.0, self._fold_counts)),
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
             asyncio.create_task(self._every(60.0, lambda: refresh_all(self._services, self._graph))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
@@ -129,6 +133,10 @@ class Worker:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+    async def _fold_counts(self) -> None:
+        async with self._services.db.connection() as conn:
+            await queries_counts.fold_counts(conn, above=MOST_COUNT_ROWS)
 
     async def _keep_house(self) -> None:
         """Next month's partitions, answers that can no longer be replayed, and what came in longer ago than is kept."""

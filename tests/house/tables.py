@@ -42,6 +42,7 @@ OWNERS: dict[str, str] = {
     "sandbox_plans": "senders.transports.sandbox",
     "sandbox_faults": "senders.transports.sandbox",
     "targets": "targets",
+    "target_counts": "targets",
     "imports": "targets",
     "import_pieces": "targets",
     "import_names": "targets",
