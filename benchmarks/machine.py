@@ -106,6 +106,31 @@ async def campaign(bench: Bench) -> tuple[str, str]:
     return key.key, str(campaign.id)
 
 
+async def server(bench: Bench) -> int:
+    """The process that all of the database's are children of."""
+    async with bench.services.db.connection() as conn:
+        backend = await conn.fetchval("SELECT pg_backend_pid()")
+    return _stat(backend)[1]
+
+
+def cpu_s(parent: int) -> float:
+    """What a process and its children took of the processors."""
+    ticks = sum(_stat(parent)[11:13])
+    for each in Path("/proc").glob("[0-9]*"):
+        # Processes end while they are looked at.
+        with suppress(OSError):
+            found = _stat(int(each.name))
+            if found[1] == parent and b"autovacuum" not in (each / "cmdline").read_bytes():
+                ticks += sum(found[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[int]:
+    """The numbers of /proc/PID/stat behind the name and the state: 1 is the parent, 11 and 12 are clock ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return [0, *map(int, fields[1:])]
+
+
 @contextmanager
 def process(bench: Bench, name: str) -> Generator[tuple[subprocess.Popen[bytes], int]]:
     """`iglayers api` or `iglayers worker`; the port that an API listens on."""
