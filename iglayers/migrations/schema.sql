@@ -833,10 +833,10 @@ CREATE INDEX inbound_unprocessed ON public.inbound USING btree (id) WHERE (proce
 CREATE INDEX message_templates_by_workspace ON public.message_templates USING btree (workspace_id, id);
 CREATE INDEX messages_bad_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
 CREATE INDEX messages_bad_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
-CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE counts;
-CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) INCLUDE (kind, state, step, variant, sender_id) WHERE counts;
+CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) INCLUDE (kind, state) WHERE counts;
 CREATE INDEX messages_by_contact ON public.messages USING btree (contact_id, begun_at);
-CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) INCLUDE (kind, state) WHERE counts;
 CREATE INDEX messages_cards ON public.messages USING btree (workspace_id, sender_id, id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_cards_by_campaign ON public.messages USING btree (campaign_id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_held ON public.messages USING btree (held_until) WHERE (held_until IS NOT NULL);
