@@ -53,7 +53,9 @@ async def _measure(asked: argparse.Namespace) -> int:
             import_id = caller.send(f"/campaigns/{campaign_id}/imports", file)["id"]
             print(f"sending       {time.perf_counter() - started:.1f} s, api at most {_most_mib(api):.0f} MiB")
             with process(bench, "worker") as (worker, _):
-                progress, ended = await asyncio.to_thread(_follow, caller, import_id, worker.pid, await server(bench))
+                progress, ended = await asyncio.to_thread(
+                    _follow, caller, import_id, worker.pid, await server(bench.services.db)
+                )
                 memory = max(_most_mib(api), _most_mib(worker))
         return _verdict(progress, ended, rows=asked.rows, memory=memory)
 

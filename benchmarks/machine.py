@@ -26,6 +26,7 @@ from iglayers.campaigns import actions as campaigns
 from iglayers.cli import installation
 from iglayers.clients import actions as clients
 from iglayers.core import config, log
+from iglayers.core.db import Database
 from iglayers.templates import actions as templates
 
 
@@ -106,9 +107,9 @@ async def campaign(bench: Bench) -> tuple[str, str]:
     return key.key, str(campaign.id)
 
 
-async def server(bench: Bench) -> int:
+async def server(db: Database) -> int:
     """The process that all of the database's are children of."""
-    async with bench.services.db.connection() as conn:
+    async with db.connection() as conn:
         backend = await conn.fetchval("SELECT pg_backend_pid()")
     return _stat(backend)[1]
 

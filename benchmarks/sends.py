@@ -81,7 +81,7 @@ async def fill(bench: Bench, campaign_count: int, each: int) -> None:
 
 async def _send(bench: Bench, total: int) -> tuple[float, float]:
     """Messages a second, and seconds of processor time a message, between the first and the last tenth of them."""
-    postgres = await server(bench)
+    postgres = await server(bench.services.db)
     worker = Worker(bench.services)
     running = asyncio.create_task(worker.run())
     marks: list[tuple[float, float, int]] = []

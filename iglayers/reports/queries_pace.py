@@ -32,12 +32,13 @@ async def serving(
 async def campaign_lane(
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, since: datetime
 ) -> LaneFacts | None:
-    """A campaign's limits and what it began since."""
+    """A campaign's limits and what it began since; no moments where it has no limits."""
     return await row(conn, LaneFacts, """
         SELECT c.id, c.hourly_limit, c.daily_limit,
                ARRAY(
                    SELECT m.begun_at FROM messages m
                    WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.counts AND m.begun_at > $3
+                     AND (c.hourly_limit IS NOT NULL OR c.daily_limit IS NOT NULL)
                    ORDER BY m.begun_at) AS begun
         FROM campaigns c
         WHERE c.workspace_id = $1 AND c.id = $2
