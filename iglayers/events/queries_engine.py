@@ -6,6 +6,7 @@ whoever comes after a crash can write those attempts down. `now` is real time, b
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 from uuid import UUID
 
 import msgspec
@@ -171,7 +172,7 @@ async def take(
             FROM free
             CROSS JOIN LATERAL unnest(free.attempt_ids, free.attempted_ids) AS had (attempt_id, delivery_id)
             JOIN deliveries d ON d.id = had.delivery_id
-            ON CONFLICT (id) DO NOTHING
+            ON CONFLICT (delivery_id, id) DO NOTHING
             RETURNING delivery_id
         ), counted AS (
             UPDATE deliveries d
@@ -201,11 +202,13 @@ async def pick(
     conn: Connection, worker: UUID, rooms: Sequence[Room], *, now: datetime, lease_until: datetime
 ) -> list[Picked]:
     """The next deliveries of endpoints that this worker holds: new ones first, then those whose moment has come."""
+    # Arrays of different lengths do not make an array of arrays: one for all, and where each ends.
+    ends = list(accumulate((len(room.attempts) for room in rooms), initial=0))
     found = await conn.fetch("""
         WITH line AS MATERIALIZED (
-            SELECT e.id, e.workspace_id, asked.most, asked.attempts::uuid[] AS attempts,
-                   asked.attempted::uuid[] AS attempted
-            FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::text[]) AS asked (id, most, attempts, attempted)
+            SELECT e.id, e.workspace_id, asked.most, ($6::uuid[])[asked.above + 1 : asked.upto] AS attempts,
+                   ($7::uuid[])[asked.above + 1 : asked.upto] AS attempted
+            FROM unnest($2::uuid[], $3::integer[], $4::integer[], $5::integer[]) AS asked (id, most, above, upto)
             JOIN webhook_endpoints e ON e.id = asked.id
             WHERE e.state = 'enabled' AND e.lease_id = $1
         ), next AS MATERIALIZED (
@@ -224,7 +227,7 @@ async def pick(
                 UNION ALL
                 (SELECT w.id, w.event_id, w.tries
                  FROM deliveries w
-                 WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $6
+                 WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $8
                    AND w.id <> ALL (line.attempted)
                  ORDER BY w.due_at
                  LIMIT line.most)
@@ -232,7 +235,7 @@ async def pick(
             ) d
         ), held AS (
             UPDATE webhook_endpoints e
-            SET lease_until = $7, attempt_ids = line.attempts || took.attempts,
+            SET lease_until = $9, attempt_ids = line.attempts || took.attempts,
                 attempted_ids = line.attempted || took.attempted
             FROM line
             JOIN (SELECT endpoint_id, array_agg(attempt_id) AS attempts, array_agg(id) AS attempted
@@ -243,16 +246,11 @@ async def pick(
                next.event_id, v.type, v.created_at, v.sequence, v.data
         FROM next
         LEFT JOIN events v ON v.id = next.event_id
-    """, worker, [room.endpoint_id for room in rooms], [room.most for room in rooms],
-        [_array(room.attempts) for room in rooms], [_array(room.attempted) for room in rooms], now,
-        lease_until)  # fmt: skip
+    """, worker, [room.endpoint_id for room in rooms], [room.most for room in rooms], ends[:-1],
+        ends[1:], [each for room in rooms for each in room.attempts],
+        [each for room in rooms for each in room.attempted], now, lease_until)  # fmt: skip
     # Columns in the order of the fields: reading them by name takes longer than all else here.
     return [Picked(*record) for record in found]
-
-
-def _array(ids: Sequence[UUID]) -> str:
-    # Arrays of different lengths do not make an array of arrays; as texts they do.
-    return "{" + ",".join(map(str, ids)) + "}"
 
 
 async def log_results(conn: Connection, results: Sequence[Result]) -> None:
@@ -273,7 +271,7 @@ async def log_results(conn: Connection, results: Sequence[Result]) -> None:
             FROM result r
             JOIN deliveries d ON d.id = r.delivery_id
             -- Somebody may have written it down as interrupted while this worker was silent.
-            ON CONFLICT (id) DO UPDATE
+            ON CONFLICT (delivery_id, id) DO UPDATE
             SET started_at = EXCLUDED.started_at, duration_ms = EXCLUDED.duration_ms, address = EXCLUDED.address,
                 status = EXCLUDED.status, error = EXCLUDED.error, response = EXCLUDED.response
         )
