@@ -45,9 +45,9 @@ AHEAD_FAILING = PER_ENDPOINT
 # Answers of one endpoint that are not written down yet; then it waits for the database.
 MOST_UNWRITTEN = 1_024
 BATCH = 2_000
-# How long an answer waits for others to be written down with it; longer where many come, as each writing has its cost.
+# How long an answer waits for others to be written down with it, so many times over while so many come in each.
 GATHER_S = 0.02
-GATHER_MORE_S = 0.08
+GATHER_TIMES = 5
 MANY = 16
 # An endpoint is held this long after its last delivery: the next may come soon.
 HOLD_S = 1.0
@@ -355,9 +355,7 @@ class Deliverer:
             await self._answered.wait()
             self._answered.clear()
             while self._results:
-                await asyncio.sleep(GATHER_S)
-                if len(self._results) > MANY:
-                    await asyncio.sleep(GATHER_MORE_S)
+                await self._gather()
                 try:
                     await self._write()
                 except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -366,6 +364,14 @@ class Deliverer:
                 except Exception:
                     log.exception("deliver.write_failed")
                     await asyncio.sleep(PAUSE_S)
+
+    async def _gather(self) -> None:
+        """Let answers come together while they come fast: each writing has its cost."""
+        for _ in range(GATHER_TIMES):
+            before = len(self._results)
+            await asyncio.sleep(GATHER_S)
+            if len(self._results) - before < MANY:
+                return
 
     async def _write(self) -> None:
         """Write down what has come back, in one transaction; until that has succeeded it is tried again."""

@@ -212,20 +212,20 @@ async def pick(
             JOIN webhook_endpoints e ON e.id = asked.id
             WHERE e.state = 'enabled' AND e.lease_id = $1
         ), next AS MATERIALIZED (
-            SELECT line.id AS endpoint_id, line.workspace_id, d.id, d.event_id, d.tries,
+            SELECT line.id AS endpoint_id, line.workspace_id, d.id, d.event_id, d.tries, d.due_at,
                    -- The moment, and chance, as a delivery's id has it.
                    delivery_id(moment.id) AS attempt_id
             FROM line
             CROSS JOIN (SELECT event_id() AS id) moment
             CROSS JOIN LATERAL (
-                (SELECT n.id, n.event_id, n.tries
+                (SELECT n.id, n.event_id, n.tries, n.due_at
                  FROM deliveries n
                  WHERE n.endpoint_id = line.id AND n.state = 'pending' AND n.due_at IS NULL
                    AND n.id <> ALL (line.attempted)
                  ORDER BY n.event_id
                  LIMIT line.most)
                 UNION ALL
-                (SELECT w.id, w.event_id, w.tries
+                (SELECT w.id, w.event_id, w.tries, w.due_at
                  FROM deliveries w
                  WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $8
                    AND w.id <> ALL (line.attempted)
@@ -246,6 +246,8 @@ async def pick(
                next.event_id, v.type, v.created_at, v.sequence, v.data
         FROM next
         LEFT JOIN events v ON v.id = next.event_id
+        -- The join may lose the order: what is new first.
+        ORDER BY next.due_at NULLS FIRST, next.event_id
     """, worker, [room.endpoint_id for room in rooms], [room.most for room in rooms], ends[:-1],
         ends[1:], [each for room in rooms for each in room.attempts],
         [each for room in rooms for each in room.attempted], now, lease_until)  # fmt: skip
