@@ -261,10 +261,14 @@ async def log_results(conn: Connection, results: Sequence[Result]) -> None:
         conn,
         """
         WITH result AS MATERIALIZED (
-            SELECT * FROM unnest(
+            SELECT r.*, a.id IS NULL AS is_new
+            FROM unnest(
                 $1::uuid[], $2::uuid[], $3::timestamptz[], $4::integer[], $5::text[], $6::smallint[], $7::text[],
                 $8::text[], $9::text[], $10::timestamptz[]
             ) AS r (attempt_id, delivery_id, started_at, duration_ms, address, status, error, response, state, due_at)
+            LEFT JOIN delivery_attempts a ON a.delivery_id = r.delivery_id AND a.id = r.attempt_id
+            -- Somebody may have written it down as interrupted while this worker was silent, and counted it.
+            WHERE a.id IS NULL OR a.error = 'interrupted'
         ), logged AS (
             INSERT INTO delivery_attempts (id, workspace_id, delivery_id, cause, started_at, duration_ms, address,
                                            status, error, response)
@@ -272,14 +276,13 @@ async def log_results(conn: Connection, results: Sequence[Result]) -> None:
                    r.status, r.error, r.response
             FROM result r
             JOIN deliveries d ON d.id = r.delivery_id
-            -- Somebody may have written it down as interrupted while this worker was silent.
             ON CONFLICT (delivery_id, id) DO UPDATE
             SET started_at = EXCLUDED.started_at, duration_ms = EXCLUDED.duration_ms, address = EXCLUDED.address,
                 status = EXCLUDED.status, error = EXCLUDED.error, response = EXCLUDED.response
         )
         UPDATE deliveries d
         SET state = r.state, tries = CASE WHEN r.state = 'delivered' THEN 0 ELSE d.tries + 1 END,
-            attempts = d.attempts + 1, due_at = r.due_at, status = r.status,
+            attempts = d.attempts + r.is_new::integer, due_at = r.due_at, status = r.status,
             error = r.error, ended_at = CASE WHEN r.state = 'pending' THEN NULL ELSE r.started_at END
         FROM result r
         WHERE d.id = r.delivery_id AND d.state = 'pending'
