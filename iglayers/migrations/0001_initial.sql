@@ -206,9 +206,8 @@ CREATE TABLE delivery_attempts (
     status smallint,
     error text,
     response text,
-    PRIMARY KEY (id)
+    PRIMARY KEY (delivery_id, id)                   -- the one index there is: each attempt is written under load
 ) PARTITION BY RANGE (id);
-CREATE INDEX delivery_attempts_by_delivery ON delivery_attempts (workspace_id, delivery_id, id);
 
 -- "Everything since a moment, once more": written forward in parts, each in one transaction with its mark.
 CREATE TABLE webhook_replays (

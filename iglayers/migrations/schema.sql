@@ -722,7 +722,7 @@ ALTER TABLE ONLY public.conversations
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.delivery_attempts
-    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, id);
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.first_contacts
@@ -819,7 +819,6 @@ CREATE INDEX conversations_unnamed ON public.conversations USING btree (name_due
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
 CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, event_id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));
 CREATE INDEX deliveries_waiting ON ONLY public.deliveries USING btree (endpoint_id, due_at) WHERE ((state = 'pending'::text) AND (due_at IS NOT NULL));
-CREATE INDEX delivery_attempts_by_delivery ON ONLY public.delivery_attempts USING btree (workspace_id, delivery_id, id);
 CREATE INDEX events_feed ON ONLY public.events USING btree (workspace_id, tx, id);
 CREATE INDEX first_contacts_by_target ON public.first_contacts USING btree (target_id);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
