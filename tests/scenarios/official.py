@@ -53,7 +53,8 @@ class Stage:
 
     async def _is_heard(self) -> bool:
         return await self.world.value("""
-            SELECT NOT EXISTS (SELECT FROM inbound WHERE processed_at IS NULL)
+            SELECT NOT EXISTS (SELECT FROM inbound_posts)
+               AND NOT EXISTS (SELECT FROM inbound WHERE processed_at IS NULL)
                AND NOT EXISTS (SELECT FROM conversations WHERE contact_id IS NULL)
         """)
 
