@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -278,6 +278,29 @@ async def test_comments_in_either_shape(shape: str, hook: Api, database: Databas
     assert fact == {
         "igsid": JANE, "username": "jane.doe", "commentId": "c1", "text": "price?", "mediaId": "17900000000000007",
     }  # fmt: skip
+
+
+async def test_a_comment_is_as_old_as_instagram_says(hook: Api, database: Database) -> None:
+    """By when it was written where that is told, else by when it was sent; the earlier one, and never the future."""
+    sent_at = int(real_now().timestamp()) - 60
+    written = {
+        "in.words": {"timestamp": datetime.fromtimestamp(sent_at - 3_600, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")},
+        "in.numbers": {"created_time": sent_at - 7_200}, "later": {"created_time": sent_at + 30},
+        "not.told": {}, "nonsense": {"timestamp": "yesterday", "created_time": {"a": 1}},
+        "no.zone": {"timestamp": "2020-01-01T00:00:00"}, "far": {"created_time": 10**15 - 1},
+        "before.all": {"timestamp": "0001-01-01T00:00:00+0900"},
+    }  # fmt: skip
+    told = [comment(name) for name in written]
+    for each, when in zip(told, written.values(), strict=True):
+        each["value"] |= when
+    await deliver(hook, envelope(changes=told, time=sent_at))
+    await take_posts_apart(database)
+    async with database.connection() as conn:
+        rows = await conn.fetch("SELECT fact ->> 'commentId' AS id, occurred_at FROM inbound")
+    ago_s = {row["id"]: sent_at - row["occurred_at"].timestamp() for row in rows}
+    assert ago_s == {"in.words": 3_600, "in.numbers": 7_200} | dict.fromkeys(
+        ("later", "not.told", "nonsense", "no.zone", "far", "before.all"), 0
+    )
 
 
 async def test_the_accounts_own_comments_are_nobodys(hook: Api, database: Database) -> None:
