@@ -3,9 +3,11 @@
 The judge is the double's own log. Nothing here knows what the product wrote down until it is compared with that.
 """
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import aiohttp
 import msgspec
@@ -69,6 +71,7 @@ RESTING = [
 ]  # fmt: skip
 LOCALES = ("en", "de", "fr", "ja")
 REGAIN_MINUTES = 7
+_TEXT = "Hi there"  # of every message
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +102,10 @@ async def stage(
     async with serving(services) as url:
         await running.call("POST", "/app", callback=url + PATH, is_live=True)
         async with working(services, tmp_path):
-            yield Stage(running, services, caller, Api(http, url, await key_of(services.db, caller)))
+            stage = Stage(running, services, caller, Api(http, url, await key_of(services.db, caller)))
+            yield stage
         await running.call("POST", "/app", callback=None)
+        await _addresses_tell_nothing(stage)
 
 
 async def test_every_fault_of_a_send_and_nobody_is_written_to_twice(
@@ -347,10 +352,23 @@ async def _nothing_was_told(stage: Stage, capfd: pytest.CaptureFixture[str]) -> 
     """)
     everything = "\n".join([logged.out, logged.err, metrics, *(each["reason"] or "" for each in reasons)])
     assert "message.attempted" in logged.out
-    settings = stage.services.settings
-    for secret in [
-        *(each.access_token for each in stage.accounts.values()), settings.instagram_app_secret,
-        settings.instagram_meta_app_secret, settings.secret_key, stage.api.key, "Hi there", "access_token",
-    ]:  # fmt: skip
-        assert secret is not None
+    for secret in [*_secrets(stage), "access_token"]:
         assert secret not in everything
+
+
+async def _addresses_tell_nothing(stage: Stage) -> None:
+    """Nor in the address of any call; the two that make one token of another take them nowhere else than there."""
+    urls = [unquote_plus(each) for each in await stage.double.urls()]
+    assert any("/messages" in each for each in urls)
+    for url in urls:
+        takes_tokens = re.match(r"GET /(refresh_)?access_token\?", url) is not None
+        for secret in [_TEXT] if takes_tokens else [*_secrets(stage), "access_token"]:
+            assert secret not in url
+
+
+def _secrets(stage: Stage) -> list[str]:
+    settings = stage.services.settings
+    known = [settings.instagram_app_secret, settings.instagram_meta_app_secret, settings.secret_key]
+    known += [stage.api.key, _TEXT, *(each.access_token for each in stage.accounts.values())]
+    assert None not in known
+    return [each for each in known if each]
