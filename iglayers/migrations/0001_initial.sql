@@ -456,6 +456,17 @@ CREATE INDEX conversations_unnamed ON conversations (name_due_at) WHERE name_due
 CREATE INDEX conversations_by_contact ON conversations (contact_id);
 CREATE INDEX conversations_by_activity ON conversations (workspace_id, active_at, id);
 
+-- What a provider posted and was told to be kept, as it came: taken apart into inbound within a second, and gone then.
+CREATE TABLE inbound_posts (
+    id uuid PRIMARY KEY,
+    body bytea NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- (real)
+    failures smallint NOT NULL DEFAULT 0,
+    not_before timestamptz                          -- (real) when it is tried again after a failure
+);
+-- Compressing would take longer than writing, while the provider waits.
+ALTER TABLE inbound_posts ALTER body SET STORAGE EXTERNAL;
+
 -- What came in, as the provider said it; read by the replies slice.
 CREATE TABLE inbound (
     id uuid PRIMARY KEY,

@@ -376,6 +376,14 @@ CREATE TABLE public.inbound (
     contact_id uuid,
     CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'echo'::text, 'deletion'::text, 'edit'::text, 'reaction'::text, 'read'::text, 'comment'::text, 'referral'::text, 'other'::text])))
 );
+CREATE TABLE public.inbound_posts (
+    id uuid NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone
+);
+ALTER TABLE ONLY public.inbound_posts ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE TABLE public.instagram_logins (
     state_hash bytea NOT NULL,
     workspace_id uuid NOT NULL,
@@ -739,6 +747,8 @@ ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.inbound_posts
+    ADD CONSTRAINT inbound_posts_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_sender_id_provider_key_key UNIQUE (sender_id, provider_key);
 ALTER TABLE ONLY public.instagram_logins

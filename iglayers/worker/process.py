@@ -18,7 +18,8 @@ from iglayers.core.clock import real_now
 from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.replies.asking import ask_names
-from iglayers.senders import queries_inbound, queries_reconciliations
+from iglayers.senders import queries_inbound, queries_posts, queries_reconciliations
+from iglayers.senders.receiving import take_posts_apart
 from iglayers.senders.transports import build
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
@@ -36,6 +37,8 @@ PICKERS = 4
 GRACE_S = 8.0
 # Rows that the counts of one campaign may take before they are folded: a page reads them all.
 MOST_COUNT_ROWS = 100
+# A post that could not be taken apart for so long, with a try every hour, is a bug that nobody mended in time.
+HOPELESS_AFTER_DAYS = 30
 
 
 class Worker:
@@ -65,6 +68,7 @@ class Worker:
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
+            asyncio.create_task(self._every(0.1, lambda: take_posts_apart(db))),
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(1.0, lambda: ask_names(self._services, self._graph))),
             asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, self._graph))),
@@ -146,3 +150,4 @@ class Worker:
         async with self._services.db.connection() as conn:
             while await queries_inbound.drop_old(conn, limit=2_000):
                 pass
+            await queries_posts.drop_hopeless(conn, older_than_days=HOPELESS_AFTER_DAYS)

@@ -38,6 +38,7 @@ OWNERS: dict[str, str] = {
     "instagram_logins": "senders",
     "conversations": "senders",
     "inbound": "senders",
+    "inbound_posts": "senders",
     "sandbox_messages": "senders.transports.sandbox",
     "sandbox_plans": "senders.transports.sandbox",
     "sandbox_faults": "senders.transports.sandbox",
