@@ -70,6 +70,11 @@ class Keyring:
             request_id=request_id,
         )
 
+    def forget(self, key_id: KeyId) -> None:
+        """Look this key up anew at its next call: it was just revoked, or got an end."""
+        for digest in [digest for digest, (_, access) in self._known.items() if access.id == key_id]:
+            del self._known[digest]
+
     async def _access(self, digest: bytes) -> KeyAccess | None:
         now = time.monotonic()
         known = self._known.get(digest)

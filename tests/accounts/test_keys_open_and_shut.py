@@ -158,7 +158,23 @@ async def test_a_revoked_key_ends_on_every_process(
             while (answered_at := time.monotonic()) and (await each.get("/me")).status != 401:
                 assert answered_at - revoked_at <= cache_s
                 await asyncio.sleep(0.02)
-    assert services.settings.key_cache_s <= 10
+    assert services.settings.key_cache_s <= 1
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+async def test_the_process_that_ends_a_key_refuses_its_next_call(
+    http: aiohttp.ClientSession, services: Services, database: Database, caller: Caller, rotated: bool
+) -> None:
+    made, owner = await make_key(database, caller), await make_key(database, caller)
+    async with serving(with_settings(services, key_cache_s=3_600.0)) as url:
+        api = Api(http, url, made.key)
+        assert (await api.get("/me")).status == 200
+        by_owner = api.with_key(owner.key)
+        if rotated:
+            assert (await by_owner.post(f"/api-keys/{made.id}/rotate", {"overlapHours": 0})).status == 201
+        else:
+            assert (await by_owner.delete(f"/api-keys/{made.id}")).status == 200
+        assert (await api.get("/me")).status == 401
 
 
 async def test_revoking_twice_changes_nothing(api: Api, database: Database, caller: Caller) -> None:
