@@ -311,7 +311,10 @@ WORDS: dict[str, Word] = {
     "settledAt": Word("When its outcome was written down."),
     "since": Word("From when on.", "2026-05-01T00:00:00.000Z"),
     "skippedBy": Word("People who were left out, by code.", {"target_suppressed": 3}),
-    "source": Word("How it came: `manual`, `import`, `opt_out` or `erasure`.", "manual"),
+    "source": Word(
+        "Where it comes from: `manual`, `import`, `opt_out` (the person's own wish), `erasure`, or a word of yours.",
+        "manual",
+    ),
     "startAt": Word("Nothing is sent before.", None),
     "startedAt": Word("When it began."),
     "state": Word("Its state."),
