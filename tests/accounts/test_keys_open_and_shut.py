@@ -67,6 +67,7 @@ async def test_missing_malformed_unknown_revoked_and_expired_are_one_answer(
         "remedy": InvalidApiKey.remedy,
     }  # fmt: skip
     assert all("RateLimit" not in each.headers for each in answers)
+    assert {each.headers["WWW-Authenticate"] for each in answers} == {"Bearer"}
 
 
 async def test_no_header_at_all_is_the_same_answer(http: aiohttp.ClientSession, api: Api) -> None:
