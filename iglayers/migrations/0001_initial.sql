@@ -83,6 +83,7 @@ CREATE TABLE api_keys (
     last4 text NOT NULL,
     scopes text[] NOT NULL,
     client_id uuid,                                 -- bound to one client; REFERENCES clients, added below
+    addresses text[] NOT NULL DEFAULT '{}',         -- networks that it may be used from; empty: all
     expires_at timestamptz,                         -- (real)
     revoked_at timestamptz,                         -- (real)
     last_used_at timestamptz,                       -- (real)

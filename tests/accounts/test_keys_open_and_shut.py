@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts import actions
-from iglayers.accounts.keyring import Keyring
+from iglayers.accounts.keyring import Keyring, is_within
 from iglayers.accounts.model import Caller, InvalidApiKey, Mode, Scope
 from iglayers.accounts.request import Services
 from iglayers.core import crypto
@@ -176,6 +176,26 @@ async def test_the_process_that_ends_a_key_refuses_its_next_call(
         else:
             assert (await by_owner.delete(f"/api-keys/{made.id}")).status == 200
         assert (await api.get("/me")).status == 401
+
+
+async def test_a_key_is_good_only_from_its_addresses(api: Api, database: Database, caller: Caller) -> None:
+    here = await make_key(database, caller, addresses=["192.0.2.7", "127.0.0.0/8"])
+    elsewhere = await make_key(database, caller, addresses=["192.0.2.0/24", "2001:db8::/32"])
+    assert (await api.with_key(here.key).get("/me")).status == 200
+    refused = await api.with_key(elsewhere.key).get("/me")
+    assert (refused.status, refused.body["error"]["code"]) == (401, "invalid_api_key")
+    rotated = (await api.post(f"/api-keys/{here.id}/rotate")).body
+    assert rotated["addresses"] == ["192.0.2.7/32", "127.0.0.0/8"]
+    for wrong in ("localhost", "192.0.2.1/24", "", "１.1.1.1"):
+        answer = await api.post("/api-keys", {"name": "x", "addresses": ["10.0.0.0/8", wrong]})
+        assert (answer.status, answer.body["error"]["param"]) == (400, "addresses[1]")
+
+
+def test_an_address_is_compared_as_what_it_is() -> None:
+    assert is_within("::ffff:192.0.2.9", ("192.0.2.0/24",))
+    assert is_within("2001:db8::1", ("192.0.2.0/24", "2001:db8::/32"))
+    assert not is_within("192.0.3.1", ("192.0.2.0/24", "2001:db8::/32"))
+    assert not is_within("", ("0.0.0.0/0",))
 
 
 async def test_revoking_twice_changes_nothing(api: Api, database: Database, caller: Caller) -> None:

@@ -97,6 +97,11 @@ WORDS: dict[str, Word] = {
     "said": Word("What its claimer said became of it, as long as that can be undone.", None),
     "undoUntil": Word("Until when that can be undone.", None),
     "clientId": Word("The client."),
+    "addresses": Word(
+        "Addresses and networks that the key may be used from; none: from everywhere. Behind a proxy it is the "
+        "proxy's address that counts.",
+        ["192.0.2.0/24"],
+    ),
     "ApiKey.clientId": Word("The one client that the key sees; null for all.", None),
     "CreatedKey.clientId": Word("The one client that the key sees; null for all.", None),
     "Me.clientId": Word("The one client that the key sees; null for all.", None),
