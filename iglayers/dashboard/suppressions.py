@@ -62,7 +62,7 @@ async def suppress(request: PageRequest) -> Response[bytes]:
     client_id = form.text("clientId")
     wanted = form.read(
         WantedSuppression, instagramUsername=form.get("instagramUsername"), clientId=client_id,
-        reason=form.text("reason"), expiresAt=form.text("expiresAt"),
+        reason=form.text("reason"), source=form.text("source"), expiresAt=form.text("expiresAt"),
     )  # fmt: skip
     async with request.change() as conn:
         was_there = await _is_suppressed(conn, request, wanted)
@@ -85,7 +85,7 @@ async def lift(request: PageRequest) -> Response[bytes]:
     if lifted.source not in _KEPT:
         fields = {
             "instagramUsername": lifted.username, "clientId": lifted.client_id, "reason": lifted.reason,
-            "expiresAt": lifted.expires_at and Moment.of(lifted.expires_at).rfc3339(),
+            "source": lifted.source, "expiresAt": lifted.expires_at and Moment.of(lifted.expires_at).rfc3339(),
         }  # fmt: skip
         undo = Undo("/suppressions/one", {name: str(item or "") for name, item in fields.items()})
     return request.go(request.back(), flash=f"{lifted.username} may be written to again.", undo=undo)
