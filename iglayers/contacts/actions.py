@@ -253,12 +253,12 @@ def _client(text: str) -> ClientId | None:
 async def check_client(conn: Connection, caller: Caller, client_id: ClientId | None) -> None:
     """Refuse a client for which the caller can suppress nobody."""
     _refuse_other_client(caller, client_id)
-    if client_id is not None and not await _exists(conn, caller, client_id):
+    if client_id is not None and await _unknown_clients(conn, caller, {client_id}):
         raise ClientNotFound("clientId names no client.", param="clientId")
 
 
-async def _exists(conn: Connection, caller: Caller, client_id: ClientId) -> bool:
-    return await clients.by_id(conn, caller.workspace_id, client_id, only=caller.client_id) is not None
+async def _unknown_clients(conn: Connection, caller: Caller, named: set[ClientId]) -> set[ClientId]:
+    return named - await clients.among(conn, caller.workspace_id, named, only=caller.client_id) if named else set()
 
 
 async def _refuse_unknown_clients(conn: Connection, caller: Caller, reading: Reading) -> None:
@@ -266,7 +266,7 @@ async def _refuse_unknown_clients(conn: Connection, caller: Caller, reading: Rea
     named = {each.client_id for each in reading.named.values()}
     for client_id in named:
         _refuse_other_client(caller, client_id)
-    unknown = {each for each in named if each is not None and not await _exists(conn, caller, each)}
+    unknown = await _unknown_clients(conn, caller, {each for each in named if each is not None})
     for place, each in list(reading.named.items()):
         if each.client_id in unknown:
             del reading.named[place]
