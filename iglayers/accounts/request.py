@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.status_codes import HTTP_200_OK
 
 from iglayers.accounts import queries
+from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
 from iglayers.core import body as json_body
 from iglayers.core.clock import Moment
@@ -22,7 +23,7 @@ from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
 from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
-from iglayers.core.ids import Id
+from iglayers.core.ids import Id, KeyId
 from iglayers.core.paging import limit_of
 from iglayers.core.wire import decode_special, json_bytes
 
@@ -86,6 +87,10 @@ class ApiRequest(Request[Any, Any, Any]):
     @property
     def services(self) -> Services:
         return cast("Services", self.app.state.services)
+
+    def forget_key(self, key_id: KeyId) -> None:
+        """Call it when the end of an API key has committed: this process then refuses the next call with it."""
+        cast("Keyring", self.app.state.keyring).forget(key_id)
 
     async def raw_body(self, *, most: int = MAX_JSON_BYTES) -> bytes:
         """The body, read up to `most` bytes and no further."""

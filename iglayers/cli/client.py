@@ -110,10 +110,12 @@ def _api(url: str | None, environ: Mapping[str, str] = os.environ) -> Api:
 
 
 def _explained(error: Exception, options: Collection[str]) -> str:
-    if not isinstance(error, Refused) or error.param is None or _GENERAL_ADVICE not in error.remedy:
+    if not isinstance(error, Refused) or error.param is None:
         return str(error)
-    option = option_of(error.param)
-    return f"{error.message} Correct --{option}." if option.replace("-", "_") in options else error.message
+    option, is_general = option_of(error.param), _GENERAL_ADVICE in error.remedy
+    if (is_general or error.code.endswith("_not_found")) and option.replace("-", "_") in options:
+        return f"{error.message} Correct --{option}."
+    return error.message if is_general else str(error)
 
 
 def option_of(param: str) -> str:

@@ -61,7 +61,7 @@ async def list_senders(request: PageRequest) -> Response[bytes]:
             limit=limit + 1,
         )  # fmt: skip
         shown = paged(found, limit)
-        reports = [await reading.report(conn, caller, each) for each in shown.data]
+        reports = await reading.reports(conn, caller, shown.data)
     return page(
         request, "senders/list.html", title="Senders", found=shown, reports=reports, state=state,
         states=list(SenderState), rule=rule_in_words, now=caller.now,

@@ -83,6 +83,7 @@ CREATE TABLE api_keys (
     last4 text NOT NULL,
     scopes text[] NOT NULL,
     client_id uuid,                                 -- bound to one client; REFERENCES clients, added below
+    addresses text[] NOT NULL DEFAULT '{}',         -- networks that it may be used from; empty: all
     expires_at timestamptz,                         -- (real)
     revoked_at timestamptz,                         -- (real)
     last_used_at timestamptz,                       -- (real)
@@ -362,7 +363,7 @@ CREATE TABLE suppressions (
     contact_id uuid NOT NULL REFERENCES contacts,
     client_id uuid REFERENCES clients,              -- null: for the whole workspace
     reason text NOT NULL DEFAULT '',
-    source text NOT NULL,                           -- manual, import, opt_out, erasure
+    source text NOT NULL,                           -- manual, import, opt_out, erasure, or the caller's word
     expires_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)

@@ -142,6 +142,7 @@ CREATE TABLE public.api_keys (
     last4 text NOT NULL,
     scopes text[] NOT NULL,
     client_id uuid,
+    addresses text[] DEFAULT '{}'::text[] NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,

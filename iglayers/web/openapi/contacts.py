@@ -77,7 +77,8 @@ SUPPRESSIONS = Section(
             "/suppressions/import", "import_suppressions", "Suppress everybody in a file", SuppressedList,
             csv="instagramUsername,reason\njane.doe,asked us by mail\n", query=(_CLIENT,),
             codes=("client_not_found", "missing_required_field"),
-            note="CSV with the column `instagramUsername`, maybe `reason` and `expiresAt`; up to 10 MiB.",
+            note="CSV with the column `instagramUsername`, maybe `clientId`, `reason`, `source` and `expiresAt`: what "
+            "the export gives can be read again. Up to 10 MiB.",
         ),
         pages(
             "/suppressions", "list_suppressions", "List suppressions", Suppression, of="sup",
