@@ -22,6 +22,7 @@ from iglayers.sdk.calls import DEFAULT_URL
 
 INTERRUPTED = 130
 PATIENCE_S = 60.0
+_CALL = re.compile(r"POST /(campaigns|senders)/\{id\}/(\w+)")
 _GENERAL_ADVICE = "field named in param"
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, also on a terminal; it is the default when piped.")]
@@ -113,7 +114,7 @@ def _explained(error: Exception, options: Collection[str]) -> str:
     if isinstance(error, Refused) and error.code == "invalid_api_key":
         return f"{error.message} Set IGLAYERS_API_KEY to one that was made there: iglayers keys create --name me"
     if not isinstance(error, Refused) or error.param is None or _GENERAL_ADVICE not in error.remedy:
-        return str(error)
+        return _CALL.sub(r"iglayers \1 \2 ID", str(error))
     option = option_of(error.param)
     known = {name.rstrip("_").replace("_", "-") for name in options}
     return f"{error.message} Correct --{option}." if option in known else error.message

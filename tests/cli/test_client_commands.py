@@ -104,6 +104,8 @@ async def test_campaign_is_set_up_by_options_and_a_file_and_moved_by_verbs(
     ]  # fmt: skip
     for words, status in steps:
         assert (await line.done(*words, made["id"]))["status"] == status
+    over = await line("campaigns", "start", made["id"])
+    assert (over.exit_code, "Copy it: iglayers campaigns clone ID." in over.stderr) == (1, True)
     assert [each["id"] for each in await line.done("campaigns", "list", "--status", "cancelled")] == [made["id"]]
     assert (await line.done("campaigns", "show", made["id"]))["name"] == "Spring"
 
