@@ -230,6 +230,31 @@ async def amend_answer(conn: Connection, workspace_id: WorkspaceId, name: str, *
     )  # fmt: skip
 
 
+class SealedAnswer(msgspec.Struct, frozen=True):
+    """An answer as it is kept; the vault opens it."""
+
+    key: str
+    body: bytes
+
+
+async def sealed_answers(conn: Connection, workspace_id: WorkspaceId, *, after: str, limit: int) -> list[SealedAnswer]:
+    """Kept answers in the order of their keys, from the one that follows `after` on."""
+    return await rows(conn, SealedAnswer, """
+        SELECT key, body
+        FROM idempotency_keys
+        WHERE workspace_id = $1 AND key > $2
+        ORDER BY key
+        LIMIT $3
+    """, workspace_id, after, limit)  # fmt: skip
+
+
+async def replace_answer(conn: Connection, workspace_id: WorkspaceId, key: str, *, body: bytes) -> None:
+    """Another body for a kept answer; its status stays."""
+    await execute(
+        conn, "UPDATE idempotency_keys SET body = $3 WHERE workspace_id = $1 AND key = $2", workspace_id, key, body
+    )
+
+
 async def forget_old_answers(conn: Connection) -> int:
     """Answers older than 24 h can no longer be replayed."""
     return await execute(conn, "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'")

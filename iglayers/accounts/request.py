@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.status_codes import HTTP_200_OK
 
 from iglayers.accounts import queries
+from iglayers.accounts.answers import bound_to
 from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
 from iglayers.core import body as json_body
@@ -256,8 +257,7 @@ class ApiRequest(Request[Any, Any, Any]):
         return answered
 
     def _sealed(self, name: str, answered: Response[bytes]) -> bytes:
-        bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
-        return self.services.vault.seal(answered.content, bound_to=bound_to)
+        return self.services.vault.seal(answered.content, bound_to=bound_to(self.caller.workspace_id, name))
 
     async def _replay_or_lock(self, conn: Connection, name: str, fingerprint: bytes) -> None:
         workspace_id = self.caller.workspace_id
@@ -270,8 +270,7 @@ class ApiRequest(Request[Any, Any, Any]):
             raise IdempotencyKeyReused(
                 "This Idempotency-Key was used for a different request.", param="Idempotency-Key"
             )
-        bound_to = f"idempotency_keys.body {workspace_id} {name}"
-        raise Replay(stored, self.services.vault.open(stored.body, bound_to=bound_to))
+        raise Replay(stored, self.services.vault.open(stored.body, bound_to=bound_to(workspace_id, name)))
 
     def _idempotency_key(self) -> str | None:
         name = self.headers.get("idempotency-key")

@@ -194,9 +194,18 @@ async def blockers(conn: Connection, caller: Caller, campaign: Campaign) -> list
     return found
 
 
+_INSTEAD_OF_A_START = {
+    CampaignState.PAUSED: "Resume it: POST /campaigns/{id}/resume.",
+    CampaignState.COMPLETED: "Add targets, then resume it: POST /campaigns/{id}/resume.",
+    CampaignState.CANCELLED: "Cancelling is for good. Copy it: POST /campaigns/{id}/clone.",
+}
+
+
 async def _refuse_started(_conn: Connection, _caller: Caller, campaign: Campaign) -> None:
     if campaign.state is not CampaignState.DRAFT:
-        raise InvalidState(f"A {campaign.state.value} campaign cannot be started; resume it if it is paused.")
+        raise InvalidState(
+            f"A {campaign.state.value} campaign cannot be started.", remedy=_INSTEAD_OF_A_START.get(campaign.state)
+        )
 
 
 async def _refuse_empty(conn: Connection, caller: Caller, campaign: Campaign) -> None:
@@ -300,6 +309,8 @@ async def delete(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
     if not await queries.lock_alone(conn, caller.workspace_id, campaign_id, only=caller.client_id):
         raise CampaignNotFound("There is no such campaign.")
     campaign = await find(conn, caller, campaign_id)
+    if campaign.archived_at is not None:
+        return campaign
     if campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED):
         raise InvalidState(f"A {campaign.state.value} campaign cannot be deleted.", remedy="Cancel it first.")
     if await queries.has_messages(conn, caller.workspace_id, campaign_id):

@@ -25,7 +25,7 @@ def create(  # noqa: PLR0913 an option a setting
     given: Given,
     *,
     name: Annotated[str, typer.Option(help="What the key is for.")],
-    mode: Annotated[Mode, typer.Option(help="Which of a pair of workspaces.")] = Mode.LIVE,
+    mode: Annotated[Mode, typer.Option(help="live writes to people, test to a sandbox.")] = Mode.LIVE,
     workspace: Annotated[str | None, typer.Option(help="Id or name, where there are several.")] = None,
     client: Annotated[str | None, typer.Option(help="Id of the one client that the key may see.")] = None,
     scopes: Annotated[list[str] | None, typer.Option(help="read, write, send, admin; several with commas.")] = None,

@@ -128,10 +128,11 @@ async def merge_people(request: ApiRequest) -> Response[bytes]:
 
 @delete("/contacts/{username:str}", scope_needed=Scope.ADMIN, status_code=200)
 async def erase_person(request: ApiRequest) -> Response[bytes]:
-    username = request.path_params["username"]
+    username, services = request.path_params["username"], request.services
     async with request.unit() as unit:
-        erased = await people.erase(unit.conn, request.caller, username, pepper=request.services.pepper)
-        return unit.answer(erased)
+        return unit.answer(
+            await people.erase(unit.conn, request.caller, username, pepper=services.pepper, vault=services.vault)
+        )
 
 
 ROUTES = [

@@ -241,7 +241,9 @@ async def _say(conn: Connection, caller: Caller, message_id: MessageId, said: Sa
     await queries_outbox.hold(
         conn, caller.workspace_id, message_id, held=msgspec.to_builtins(said), author=caller.actor, for_s=UNDO_LASTS_S
     )
-    await accounts.audit(conn, caller, f"message.said_{said.outcome}", message_id, reason=said.reason)
+    await accounts.audit(
+        conn, caller, f"message.said_{said.outcome}", message_id, reason=said.reason, contact_id=card.contact_id.uuid
+    )
     return await _read(conn, caller, message_id)
 
 

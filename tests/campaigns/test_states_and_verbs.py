@@ -136,6 +136,8 @@ async def test_a_campaign_that_wrote_to_somebody_is_archived_and_its_ledger_stay
     answer, after = await delete(api, database, caller, state, wrote=True)
     assert answer.status == 200
     assert (after.status, after.body["archivedAt"] is not None) == (200, True)
+    again = await api.delete(f"/campaigns/{after.body['id']}")
+    assert again.body["archivedAt"] == after.body["archivedAt"]
     assert (await api.get("/campaigns")).body["data"] == []
     assert len((await api.get("/messages")).body["data"]) == 1
     path = f"/campaigns/{after.body['id']}"

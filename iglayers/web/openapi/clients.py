@@ -57,7 +57,7 @@ TEMPLATES = Section(
         ),
         act(
             "/message-templates/{id}/preview", "preview_template", "See a text as a person would get it", Preview,
-            body=PreviewFor, example={"sample": {"firstName": "Jane", "category": "fitness"}},
+            body=PreviewFor, example={"sample": {"firstName": "Jane", "category": "fitness"}}, is_replayable=False,
             note="By the renderer that sends. Changes nothing.", codes=("target_not_found",),
         ),
     ],

@@ -113,7 +113,8 @@ CONTACTS = Section(
         ),
         remove(
             "/contacts/{username}", "erase_person", "Erase a person", Person, scope=Scope.ADMIN, codes=("conflict",),
-            note="Their data is gone everywhere; a keyed hash stays and keeps them suppressed. This cannot be undone.",
+            note="Their data is gone everywhere; a keyed hash stays and keeps them suppressed. Who repeats a call that "
+            'told of them, with its `Idempotency-Key`, gets `{"erased": true}`. This cannot be undone.',
         ),
     ],
 )  # fmt: skip
