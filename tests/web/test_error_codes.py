@@ -4,59 +4,20 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import aiohttp
 import msgspec
 import pytest
 
-from iglayers.accounts.model import Caller, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.model import Scope
 from iglayers.core.crypto import new_api_key
-from iglayers.core.db import Database
 from iglayers.core.ids import CampaignId, ClientId, EndpointId, SenderId, TargetId, TemplateId, uuid7
-from tests.accounts.keys import make_key, with_settings, without_database
+from tests.accounts.keys import make_key, without_database
 from tests.serving import Answer, Api, serving
 from tests.targets.uploads import people
-from tests.web.wire import Wire
-from tests.web.world import World
+from tests.web.stage import Stage
 
 DOCS = Path(__file__).parents[2] / "docs"
 # A failed delivery is provoked by an endpoint, a bug by nothing that a caller can send.
 NOT_BY_A_CALL = {"webhook_delivery_failed", "internal_error"}
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """What a provocation may use."""
-
-    api: Api
-    database: Database
-    caller: Caller
-    world: World
-    http: aiohttp.ClientSession
-    services: Services
-    database_url: str
-
-    @property
-    def campaign(self) -> str:
-        return f"/campaigns/{self.world.ids['campaigns']}"
-
-    async def sql(self, statement: str, *args: object) -> None:
-        async with self.database.connection() as conn:
-            await conn.execute(statement, *args)
-
-    async def with_somebody(self, name: str = "some.body") -> None:
-        """The campaign has somebody to write to."""
-        answer = await self.api.post(f"{self.campaign}/targets", {"targets": people(name)})
-        assert answer.status == 201
-
-
-@pytest.fixture
-def stage(
-    api: Api, caller: Caller, world: World, http: aiohttp.ClientSession, services: Services, database_url: str
-) -> Stage:
-    return Stage(
-        api=api, database=services.db, caller=caller, world=world, http=http, services=services,
-        database_url=database_url,
-    )  # fmt: skip
 
 
 async def missing_required_field(stage: Stage) -> Answer:
@@ -168,9 +129,7 @@ async def conflict(stage: Stage) -> Answer:
 
 
 async def idempotency_in_progress(stage: Stage) -> Answer:
-    async with stage.database.transaction() as conn:
-        name = f"{stage.caller.workspace_id} order-1"
-        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 77))", name)
+    async with stage.in_progress("order-1"):
         return await stage.api.post("/clients", {"name": "Acme"}, idempotency_key="order-1")
 
 
@@ -180,12 +139,7 @@ async def idempotency_key_reused(stage: Stage) -> Answer:
 
 
 async def payload_too_large(stage: Stage) -> Answer:
-    """Only announced: a client that still sends when the answer comes may not get to read it."""
-    wire = await Wire.opened(stage.api.base)
-    await wire.head("/clients", stage.api.key, "Content-Type: application/json", f"Content-Length: {2 << 20}")
-    answer = await wire.answer()
-    wire.close()
-    return answer
+    return await stage.announce("POST", "/clients", size_bytes=2 << 20, content_type="application/json")
 
 
 async def unsupported_media_type(stage: Stage) -> Answer:
@@ -193,10 +147,8 @@ async def unsupported_media_type(stage: Stage) -> Answer:
 
 
 async def rate_limit_exceeded(stage: Stage) -> Answer:
-    hurried = with_settings(stage.services, rate_limit_per_minute=1, rate_limit_burst=1)
-    async with serving(hurried) as url:
-        api = Api(stage.http, url, stage.api.key)
-        return [await api.get("/me") for _ in range(2)][-1]
+    async with stage.exhausted() as api:
+        return await api.get("/me")
 
 
 async def unavailable(stage: Stage) -> Answer:

@@ -9,15 +9,13 @@ from iglayers.senders.model import NotSent, Sent, Unknown
 from iglayers.sending.answers import Post, begin
 from iglayers.sending.answers_settle import settle
 from iglayers.sending.model_answers import NewAnswer
-from iglayers.web.openapi.document import operations, path_of
-from iglayers.web.openapi.operation import Operation
 from tests import make
 from tests.databases import PEPPER
 from tests.sending.world import World as Sending
-from tests.serving import Answer, Api, free_port
+from tests.serving import Api
 from tests.targets.uploads import campaign, people, upload
-from tests.web.openapi import DOCUMENT, nameless, resolved, validator
-from tests.web.routes import CSV_ONLY, Route, bodies, every_route
+from tests.web.calling import check, label, walk
+from tests.web.openapi import DOCUMENT, validator
 from tests.web.world import World
 
 # What this world refuses, in the state that it has by then.
@@ -38,50 +36,12 @@ REFUSED = {
 
 
 async def test_each_route_answers_as_the_document_says(api: Api, world: World) -> None:
-    routes = {(each.method, nameless(each.path)): each for each in every_route()}
-    await api.patch(f"/webhooks/{world.ids['webhooks']}", {"url": f"http://127.0.0.1:{free_port()}/"})
     refused: dict[str, int] = {}
-    for operation in sorted(operations(), key=how_final):
-        if operation.scope is None:
-            answer = await api.get(operation.path)
-        else:
-            answer = await called(api, world, operation, routes[operation.method, nameless(operation.path)])
+    async for operation, answer in walk(api, world):
         check(operation, answer)
         if answer.status >= 400:
-            refused[f"{operation.method} {operation.path}"] = answer.status
+            refused[label(operation)] = answer.status
     assert refused == REFUSED
-
-
-def how_final(operation: Operation) -> int:
-    """Reading and testing first, then writing, then what ends a thing."""
-    if operation.method == "DELETE":
-        return 3
-    if operation.method == "GET" or operation.path.endswith("/test"):
-        return 0
-    return 2 if operation.path.endswith("/cancel") else 1
-
-
-async def called(api: Api, world: World, operation: Operation, route: Route) -> Answer:
-    path = world.path(route.path)
-    if str(route) in CSV_ONLY:
-        return await api.call(route.method, path, data=operation.csv.encode(), content_type="text/csv")
-    return await api.call(route.method, path, bodies(route, world)[0] if route.method != "GET" else None)
-
-
-def check(operation: Operation, answer: Answer) -> None:
-    """The status is told, and what came is what was told of it."""
-    where = f"{operation.method} {operation.path}: {answer}"
-    shown = DOCUMENT["paths"][path_of(operation)][operation.method.lower()]["responses"]
-    assert str(answer.status) in shown, where
-    response = shown[str(answer.status)]
-    response = resolved(response["$ref"]) if "$ref" in response else response
-    media = answer.headers["Content-Type"].partition(";")[0]
-    assert media in response["content"], where
-    if answer.body is not None:
-        problems = validator(response["content"][media]["schema"]).iter_errors(answer.body)
-        assert not [f"{each.instance_path}: {each.message}" for each in problems], where
-    sometimes = ("Idempotency-Replayed", "Retry-After")
-    assert all(name in answer.headers for name in response["headers"] if name not in sometimes), where
 
 
 # The sandbox plays these people: what they do is in the name.

@@ -29,8 +29,8 @@ class Wire:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
         self.sent_bytes += len(data)
 
-    async def head(self, path: str, key: str, *headers: str) -> None:
-        lines = [f"POST /api/v1{path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}", *headers]
+    async def head(self, path: str, key: str, *headers: str, method: str = "POST") -> None:
+        lines = [f"{method} /api/v1{path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {key}", *headers]
         await self.send("\r\n".join(lines).encode() + b"\r\n\r\n")
 
     async def answer(self) -> Answer:

@@ -93,7 +93,8 @@ def refusals(operation: Operation) -> dict[int, list[str]]:
         names += ["invalid_field", "invalid_api_key", "insufficient_scope", "rate_limit_exceeded", "unavailable"]
         names += [_COLLECTIONS[each][1] for each, _ in path_parameters(operation)]
         if operation.method != "GET":
-            names += ["invalid_json", "payload_too_large", "unsupported_media_type"]
+            names += ["payload_too_large", "unsupported_media_type"]
+            names += ["invalid_json"] if operation.body or not operation.csv else []
             names += ["missing_required_field"] if operation.body else []
             names += ["idempotency_in_progress", "idempotency_key_reused"] if operation.is_replayable else []
     found: dict[int, list[str]] = {}
