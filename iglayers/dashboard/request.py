@@ -96,7 +96,10 @@ class PageRequest(ApiRequest):
         """
         if needs is not None:
             self.caller.needs(needs)
-        form = Form.parse(await self.raw_body(most=most), self.headers.get("content-type", ""))
+        return self.admit(Form.parse(await self.raw_body(most=most), self.headers.get("content-type", "")))
+
+    def admit(self, form: Form) -> Form:
+        """The same form, if it has the token of this session and workspace."""
         sent = self.headers.get("x-form-token") or form.get("form_token")
         if not hmac.compare_digest(sent.encode(), self.visitor.form_token.encode()):
             raise Refused("This form is out of date: it was opened before a login or in another workspace.")
