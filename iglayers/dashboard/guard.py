@@ -66,12 +66,12 @@ def _caller(session: Session, request_id: str) -> Caller:
 
 
 def _refuse_other_sites(request: PageRequest) -> None:
-    """A form of another site; browsers say where a request comes from, and a page cannot make them lie."""
+    """A form of another site, or of nobody knows where; browsers say it, and a page cannot make them lie."""
     site = request.headers.get("sec-fetch-site")
     if site is not None and site != "same-origin":
         raise Refused("This form was sent by another site.")
-    origin = request.headers.get("origin")
-    if site is None and origin is not None and urlsplit(origin).netloc != Headers.from_scope(request.scope).get("host"):
+    host = Headers.from_scope(request.scope).get("host")
+    if site is None and urlsplit(request.headers.get("origin", "")).netloc != host:
         raise Refused("This form was sent by another site.")
 
 

@@ -18,6 +18,12 @@ from tests.browser.paths import PAGES, PUBLIC_PAGES
 from tests.serving import Api
 from tests.web.world import World, populated
 
+# Forms that nobody could send without a script: no token, no address, or no button that is seen.
+UNSENDABLE = """() => [...document.forms].filter((form) => {
+    const buttons = [...form.elements].filter((each) => each.matches("button:not([type=button])"));
+    const shown = buttons.some((each) => getComputedStyle(each).display !== "none");
+    return !shown || !form.getAttribute("action") || (form.method === "post" && !form.elements["form_token"]?.value);
+}).map((form) => form.outerHTML.slice(0, 300))"""
 LogIn = Callable[..., Awaitable[Page]]
 # Pages on which something of it must be read.
 TELL = {
@@ -66,6 +72,7 @@ async def test_pages_can_be_read_without_a_script(log_in: LogIn, world: World) -
         assert answer
         assert answer.status == 200, path
         assert await page.locator("h1").inner_text()
+        assert await page.evaluate(UNSENDABLE) == [], path
 
 
 async def test_a_cold_page_moves_less_than_150_kb(log_in: LogIn, world: World) -> None:

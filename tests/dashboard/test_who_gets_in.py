@@ -33,7 +33,14 @@ async def test_form_without_its_token_changes_nothing(operator: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}, {"Origin": "https://evil.example"}]
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+    ],  # fmt: skip
 )
 async def test_form_of_another_site_is_refused(operator: Visit, headers: dict[str, str]) -> None:
     found = re.search(r'name="form_token" value="(\w+)"', (await operator.get("/clients/new"))[1])

@@ -35,7 +35,10 @@ class Visit:
         return await self.post(action, fields | {"form_token": found[1]})
 
     async def _call(self, method: str, path: str, fields: Any, headers: dict[str, str]) -> tuple[int, str, Any]:
-        sent = {"Accept": "text/html"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        sent = {"Accept": "text/html", "Origin": self._base}
+        sent |= {name.replace("_", "-"): text for name, text in headers.items()}
+        if not sent["Origin"]:
+            del sent["Origin"]
         sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         url = URL(self._base + path)
         async with self._http.request(method, url, data=fields, headers=sent, allow_redirects=False) as answer:
