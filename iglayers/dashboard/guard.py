@@ -14,7 +14,7 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.model_people import IDLE, LIFE, Session
 from iglayers.core.clock import Clock
 from iglayers.core.crypto import token_hash
-from iglayers.dashboard.request import SESSION_COOKIE, VISIT_COOKIE, PageRequest, Refused, Visitor
+from iglayers.dashboard.request import VISIT_COOKIE, PageRequest, Refused, Visitor
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -44,7 +44,7 @@ class Guard:
 
 
 async def _visitor(request: PageRequest) -> Visitor:
-    token = request.cookies.get(SESSION_COOKIE, "")
+    token = request.cookies.get(request.session_cookie, "")
     if token:
         async with request.services.db.connection() as conn:
             session = await queries_people.session(conn, token_hash(token), idle=IDLE, life=LIFE)

@@ -80,6 +80,11 @@ class PageRequest(ApiRequest):
         return self.origin.startswith("https://")
 
     @property
+    def session_cookie(self) -> str:
+        """By https a name that browsers take from this host alone, for every path, and only as secure."""
+        return f"__Host-{SESSION_COOKIE}" if self.is_secure else SESSION_COOKIE
+
+    @property
     def origin(self) -> str:
         """Where people find this installation, without a path."""
         return (self.services.settings.public_url or f"{self.url.scheme}://{self.url.netloc}").rstrip("/")
