@@ -23,7 +23,7 @@ from iglayers.dashboard.request import PageRequest
 from iglayers.messages.schedule import Day, Schedule
 from iglayers.reports import preflight, status
 from iglayers.targets import queries as target_queries
-from iglayers.targets import queries_imports
+from iglayers.targets import queries_counts, queries_imports
 from iglayers.targets.model import TargetState
 from iglayers.targets.model_imports import MAX_IMPORT_BYTES, Import
 from iglayers.templates import actions as template_actions
@@ -174,7 +174,7 @@ async def setup(
         campaign = await actions.find(conn, caller, request.path_id(CampaignId, CampaignNotFound))
         choices = await _choices(request, conn)
         client = await client_queries.by_id(conn, caller.workspace_id, campaign.client_id, only=None)
-        counts = await target_queries.counts(conn, caller.workspace_id, campaign.id)
+        counts = await queries_counts.counts(conn, caller.workspace_id, campaign.id)
         people = await _first_people(request, conn, campaign)
         queued = counts[TargetState.QUEUED]
         asks = campaign.state is CampaignState.DRAFT and queued > 0 and verdict is None

@@ -109,8 +109,9 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[C
             state = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'skipped' ELSE t.state END,
             error_code = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'target_suppressed'
                               ELSE t.error_code END,
-            reason = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'The person''s data was erased.'
-                          ELSE t.reason END
+            -- A reason may be what somebody wrote about the person; the code tells what happened.
+            reason = CASE WHEN t.state IN ('queued', 'awaiting_operator') OR t.reason IS NOT NULL
+                          THEN 'The person''s data was erased.' END
         FROM held
         WHERE t.workspace_id = $1 AND t.id = held.id
     """, workspace_id, contact_ids, at)  # fmt: skip
