@@ -35,7 +35,7 @@ class Visit:
         return await self.post(action, fields | {"form_token": found[1]})
 
     async def _call(self, method: str, path: str, fields: Any, headers: dict[str, str]) -> tuple[int, str, Any]:
-        sent = {"Accept": "text/html", "Origin": self._base}
+        sent = {"Accept": "text/html", "Origin": self.base}
         sent |= {name.replace("_", "-"): text for name, text in headers.items()}
         if not sent["Origin"]:
             del sent["Origin"]

@@ -70,7 +70,9 @@ class Crowd:
     async def erases(self, chance: random.Random) -> None:
         with suppress(Conflict, NotFound):  # a message is on its way, or nobody uploaded the person yet
             async with self.world.db.transaction() as conn:
-                await people.erase(conn, self.world.caller, chance.choice(NAMES), pepper=PEPPER)
+                await people.erase(
+                    conn, self.world.caller, chance.choice(NAMES), pepper=PEPPER, vault=self.world.services.vault
+                )
 
     async def takes_back(self, _chance: random.Random) -> None:
         """A change that is rolled back takes its counts with it."""

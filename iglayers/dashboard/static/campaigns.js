@@ -73,10 +73,11 @@ function sendWithProgress(event) {
     if (new URL(sent.responseURL).pathname !== new URL(form.action).pathname) window.location = sent.responseURL;
     else putSection(sent.responseText);
   });
-  sent.addEventListener("error", () => { words.textContent = "The file did not get through. Try again."; });
+  const hold = (isHeld) => { for (const each of form.elements) each.disabled = isHeld; };
+  sent.addEventListener("error", () => { words.textContent = "The file did not get through. Try again."; hold(false); });
   sent.open("POST", form.action);
   sent.send(data);
-  for (const each of form.elements) each.disabled = true;
+  hold(true);
 }
 
 function megabytes(bytes) { return `${(bytes / 2 ** 20).toFixed(1)} MB`; }
