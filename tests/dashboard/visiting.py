@@ -19,7 +19,9 @@ class Visit:
     def __init__(self, http: aiohttp.ClientSession, base: str, session: str | None = None) -> None:
         self._http: aiohttp.ClientSession = http
         self.base: str = base
-        self.cookies: dict[str, str] = {SESSION_COOKIE: session} if session else {}
+        # By either name: an installation that is reached by https asks for the second.
+        names = (SESSION_COOKIE, f"__Host-{SESSION_COOKIE}")
+        self.cookies: dict[str, str] = dict.fromkeys(names, session) if session else {}
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
         return await self._call("GET", path, None, headers)
