@@ -9,12 +9,13 @@ from typing import Any
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.campaigns.model import Campaign
+from iglayers.core.crypto import Vault
 from iglayers.core.db import Database
 from iglayers.core.errors import Conflict, NotFound
 from iglayers.reports import people
 from iglayers.targets import queries_counts
 from iglayers.targets.model import TargetState
-from tests.databases import PEPPER
+from tests.databases import PEPPER, SECRET_KEY
 from tests.sending.world import World, until, working
 from tests.serving import Api
 
@@ -70,9 +71,8 @@ class Crowd:
     async def erases(self, chance: random.Random) -> None:
         with suppress(Conflict, NotFound):  # a message is on its way, or nobody uploaded the person yet
             async with self.world.db.transaction() as conn:
-                await people.erase(
-                    conn, self.world.caller, chance.choice(NAMES), pepper=PEPPER, vault=self.world.services.vault
-                )
+                name, vault = chance.choice(NAMES), Vault(SECRET_KEY)
+                await people.erase(conn, self.world.caller, name, pepper=PEPPER, vault=vault)
 
     async def takes_back(self, _chance: random.Random) -> None:
         """A change that is rolled back takes its counts with it."""
