@@ -678,12 +678,15 @@ CREATE TABLE imports (
     created_at timestamptz NOT NULL,                -- (real)
     started_at timestamptz,                         -- (real)
     ended_at timestamptz,                           -- (real)
-    CHECK ((state IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL))
+    -- the file of a dry run that came to its end stays until then, to be read once more (real)
+    kept_until timestamptz,
+    CHECK ((state IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)),
+    CHECK (dry_run OR kept_until IS NULL)
 );
 CREATE INDEX imports_by_campaign ON imports (campaign_id, id);
 CREATE INDEX imports_unended ON imports (rows_read, id) WHERE ended_at IS NULL;
 
--- The file in pieces of one size, until the import has ended.
+-- The file in pieces of one size, until the import has ended, or `kept_until`.
 CREATE TABLE import_pieces (
     import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
     number integer NOT NULL,

@@ -77,6 +77,7 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     await message_queries.erase(conn, workspace_id, ids)
     await reply_queries.erase(conn, workspace_id, ids)
     await event_queries.erase(conn, workspace_id, ids)
+    await queries_imports.drop_kept_files(conn, workspace_id)
     await account_queries.erase_audit(conn, workspace_id, ids)
     names = [each.username for each in handles if each.username is not None]
     await answers.erase(conn, vault, workspace_id, names)

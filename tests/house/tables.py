@@ -87,6 +87,7 @@ CROSS_TENANT: dict[str, str] = {
     "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",
     "targets.queries_imports.drop_unfinished": "housekeeping: files that never came in whole",
     "targets.queries_imports.drop_old_rejects": "retention: rejects that are past their time",
+    "targets.queries_imports.drop_files_kept_long_enough": "retention: files of dry runs that nobody had read again",
     "senders.transports.sandbox.queries.logged": "a provider's look-up: by its own id, or by the order's reference",
 }
 
