@@ -98,7 +98,7 @@ async def run(world: World, machine: Process) -> None:
     await end_leases(world, begun_by=lost_by)
     machine.start()
     for step in range(3):
-        await until(lambda lost_by=lost_by, step=step: all_went(world, lost_by, step), within_s=90)
+        await until(lambda lost_by=lost_by, step=step: all_went(world, lost_by, step), within_s=90, every_s=0.1)
         # Whoever answers does within a day, and is heard before the next message is due.
         await world.later(hours=30)
         await until(lambda: all_heard(world))
