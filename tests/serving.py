@@ -10,11 +10,15 @@ from typing import Any
 import aiohttp
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from litestar import Litestar
 from litestar.types import ASGIApp
 
 from iglayers.accounts.request import Services
 from iglayers.core.wire import json_bytes
 from iglayers.web import app
+
+# Applications that serve nobody now: to build one takes longer than most tests.
+_BUILT: list[Litestar] = []
 
 
 class Answer:
@@ -106,8 +110,9 @@ async def serving(
     """The application around `services`, under the URL that is given; `around` may put something about it."""
     port = port or free_port()
     services.stopping.clear()
+    litestar = _BUILT.pop() if _BUILT else app.routed()
     server = Server(
-        around(app.create(services)),
+        around(app.around(litestar, services)),
         address="127.0.0.1",
         port=port,
         interface=Interfaces.ASGI,
@@ -122,6 +127,7 @@ async def serving(
         services.stopping.set()
         server.stop()
         await running
+        _BUILT.append(litestar)
 
 
 def free_port() -> int:

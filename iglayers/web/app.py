@@ -58,15 +58,18 @@ ROUTES = [
 
 def create(services: Services) -> ASGIApp:
     """The application around services that are open already; it closes nothing."""
+    return around(routed(), services)
 
-    @asynccontextmanager
-    async def opened(app: Litestar) -> AsyncGenerator[None, None]:
-        app.state.services = services
-        app.state.transports = build(services)
-        app.state.keyring = Keyring(services.db, services.settings)
-        yield
 
-    litestar = Litestar(
+def around(litestar: Litestar, services: Services) -> ASGIApp:
+    """What a server runs: the routes, what they find in the application's state, and what stands before them."""
+    litestar.state.services = services
+    return RequestId(Linger(Head(litestar)))
+
+
+def routed() -> Litestar:
+    """Every route in its place. To build this takes a third of a second; `around` gives it services, also anew."""
+    return Litestar(
         route_handlers=[
             Router("/api/v1", route_handlers=ROUTES, middleware=[Authentication]),
             *inbound.ROUTES,
@@ -77,10 +80,17 @@ def create(services: Services) -> ASGIApp:
         ],
         request_class=ApiRequest,
         exception_handlers=problems.HANDLERS,
-        lifespan=[opened],
+        lifespan=[_opened],
         openapi_config=None,
         logging_config=None,
         # Bodies are bounded where they are read, by each route's own limit.
         request_max_body_size=None,
     )
-    return RequestId(Linger(Head(litestar)))
+
+
+@asynccontextmanager
+async def _opened(app: Litestar) -> AsyncGenerator[None, None]:
+    services: Services = app.state.services
+    app.state.transports = build(services)
+    app.state.keyring = Keyring(services.db, services.settings)
+    yield
