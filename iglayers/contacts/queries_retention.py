@@ -45,6 +45,20 @@ async def plan_new(conn: Connection) -> None:
     """)  # fmt: skip
 
 
+async def plan_in_bulk(conn: Connection) -> None:
+    """Until the transaction ends, statements are planned for a thousand people each: workers plan for one row.
+
+    As they plan, a lock in the order of ids walks the whole table along its key.
+    """
+    await execute(conn, """
+        SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+               set_config('join_collapse_limit', '8', true),
+               set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true),
+               set_config('enable_sort', 'on', true), set_config('enable_hashjoin', 'on', true),
+               set_config('enable_mergejoin', 'on', true)
+    """)  # fmt: skip
+
+
 async def take(conn: Connection) -> Run | None:
     """Hold the most overdue run for one batch; None when none is due that no other worker has."""
     return await row(conn, Run, """

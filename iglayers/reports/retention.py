@@ -46,6 +46,7 @@ async def go_on(db: Database, *, batch: int = BATCH) -> int | None:
         run = await contacts.take(conn)
         if run is None:
             return None
+        await contacts.plan_in_bulk(conn)
         caller = await _caller(conn, run)
         before = caller.now - timedelta(days=run.retention_days)
         met = await contacts.page(conn, run.workspace_id, after_hash=run.after_hash, before=before, limit=batch)

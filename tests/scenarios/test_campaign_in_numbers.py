@@ -6,6 +6,7 @@ The judge is the sandbox's own log: what its people got, from whom, when, in whi
 import re
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -231,5 +232,5 @@ def check_follow_ups(log: list[Got], rows: dict[str, dict[str, Any]]) -> None:
     assert silent <= steps.keys()
     for name, got in steps.items():
         assert [each.step for each in got] == ([0, 1, 2] if name in silent else [0]), name
-        for earlier, later in zip(got, got[1:], strict=False):
+        for earlier, later in pairwise(got):
             assert later.at - earlier.at >= timedelta(hours=96)
