@@ -13,18 +13,16 @@ import argparse
 import asyncio
 import http.client
 import json
-import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from machine import Bench, campaign, describe, opened, process
+from machine import campaign, cpu_s, describe, opened, process, server
 
 WANTED_RATIO = 0.8
 MOST_MIB = 300
@@ -55,7 +53,9 @@ async def _measure(asked: argparse.Namespace) -> int:
             import_id = caller.send(f"/campaigns/{campaign_id}/imports", file)["id"]
             print(f"sending       {time.perf_counter() - started:.1f} s, api at most {_most_mib(api):.0f} MiB")
             with process(bench, "worker") as (worker, _):
-                progress, ended = await asyncio.to_thread(_follow, caller, import_id, worker.pid, await _server(bench))
+                progress, ended = await asyncio.to_thread(
+                    _follow, caller, import_id, worker.pid, await server(bench.services.db)
+                )
                 memory = max(_most_mib(api), _most_mib(worker))
         return _verdict(progress, ended, rows=asked.rows, memory=memory)
 
@@ -130,35 +130,10 @@ def _follow(caller: _Caller, import_id: str, worker: int, server: int) -> tuple[
         shown = caller.get(f"/imports/{import_id}")
         if shown["startedAt"] is None:
             progress.clear()
-        progress.append((shown["rowsRead"], time.perf_counter(), _cpu_s(worker) + _cpu_s(server)))
+        progress.append((shown["rowsRead"], time.perf_counter(), cpu_s(worker) + cpu_s(server)))
         if shown["endedAt"] is not None:
             return progress, shown
         time.sleep(POLL_S)
-
-
-async def _server(bench: Bench) -> int:
-    """The process that all of the database's are children of."""
-    async with bench.services.db.connection() as conn:
-        backend = await conn.fetchval("SELECT pg_backend_pid()")
-    return _stat(backend)[1]
-
-
-def _cpu_s(parent: int) -> float:
-    """What a process and its children took of the processors."""
-    ticks = sum(_stat(parent)[11:13])
-    for each in Path("/proc").glob("[0-9]*"):
-        # Processes end while they are looked at.
-        with suppress(OSError):
-            found = _stat(int(each.name))
-            if found[1] == parent and b"autovacuum" not in (each / "cmdline").read_bytes():
-                ticks += sum(found[11:13])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _stat(pid: int) -> list[int]:
-    """The numbers of /proc/PID/stat behind the name and the state: 1 is the parent, 11 and 12 are clock ticks."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return [0, *map(int, fields[1:])]
 
 
 def _most_mib(process: subprocess.Popen[bytes]) -> float:

@@ -26,6 +26,7 @@ from iglayers.campaigns import actions as campaigns
 from iglayers.cli import installation
 from iglayers.clients import actions as clients
 from iglayers.core import config, log
+from iglayers.core.db import Database
 from iglayers.templates import actions as templates
 
 
@@ -104,6 +105,31 @@ async def campaign(bench: Bench) -> tuple[str, str]:
             conn, caller, campaigns.NewCampaign(client_id=client.id, name="Benchmark", message_template_id=template.id)
         )
     return key.key, str(campaign.id)
+
+
+async def server(db: Database) -> int:
+    """The process that all of the database's are children of."""
+    async with db.connection() as conn:
+        backend = await conn.fetchval("SELECT pg_backend_pid()")
+    return _stat(backend)[1]
+
+
+def cpu_s(parent: int) -> float:
+    """What a process and its children took of the processors."""
+    ticks = sum(_stat(parent)[11:13])
+    for each in Path("/proc").glob("[0-9]*"):
+        # Processes end while they are looked at.
+        with suppress(OSError):
+            found = _stat(int(each.name))
+            if found[1] == parent and b"autovacuum" not in (each / "cmdline").read_bytes():
+                ticks += sum(found[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[int]:
+    """The numbers of /proc/PID/stat behind the name and the state: 1 is the parent, 11 and 12 are clock ticks."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return [0, *map(int, fields[1:])]
 
 
 @contextmanager

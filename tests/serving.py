@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from iglayers.accounts.request import Services
 from iglayers.core.wire import json_bytes
 from iglayers.web import app
 
+_ODD_MOMENT = re.compile(rb'"\w+At":"\d{4}-\d\d-\d\dT(?!\d\d:\d\d:\d\d\.\d{3}Z")[^"]*"')
 # Applications that serve nobody now: to build one takes longer than most tests.
 _BUILT: list[Litestar] = []
 
@@ -97,6 +99,8 @@ class Api:
         async with self._session.request(method, url, data=body, params=params, headers=sent) as answer:
             raw = await answer.read()
             is_json = answer.content_type == "application/json" and raw
+            odd = _ODD_MOMENT.search(raw)
+            assert odd is None, f"{method} {path}: a time is not in UTC with milliseconds: {odd[0]!r}"
             return Answer(answer.status, answer.headers, raw, await answer.json() if is_json else None)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from ipaddress import ip_network
 from uuid import UUID
 
 import msgspec
@@ -31,12 +32,14 @@ from iglayers.core.wire import json_bytes
 # OWASP Password Storage: argon2id with 19 MiB, two passes, one lane.
 PASSWORDS = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 MAX_ROTATION_OVERLAP_HOURS = 24
+MAX_ADDRESSES = 50
 
 
 class NewKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     name: str
     scopes: list[Scope] = msgspec.field(default_factory=lambda: [Scope.READ, Scope.WRITE, Scope.SEND])
     client_id: ClientId | None = None
+    addresses: list[str] = []
     expires_at: Moment | None = None
 
 
@@ -118,11 +121,26 @@ async def create_key(conn: Connection, caller: Caller, new: NewKey) -> CreatedKe
     secret = new_api_key(caller.mode.value)
     key = ApiKey(
         id=KeyId.new(), name=line(new.name, "name"), last4=secret[-4:], scopes=sorted(set(new.scopes)),
-        client_id=new.client_id, expires_at=new.expires_at, revoked_at=None, last_used_at=None, created_at=real_now(),
+        client_id=new.client_id, addresses=_networks(new.addresses),
+        expires_at=new.expires_at, revoked_at=None, last_used_at=None, created_at=real_now(),
     )  # fmt: skip
     await queries.insert_key(conn, key, workspace_id=caller.workspace_id, key_hash=token_hash(secret))
     await audit(conn, caller, "api_key.created", key.id, after=key)
     return CreatedKey(**msgspec.structs.asdict(key), key=secret)
+
+
+def _networks(texts: list[str]) -> list[str]:
+    """Addresses and networks in their one spelling."""
+    if len(texts) > MAX_ADDRESSES:
+        raise Invalid(f"addresses has {len(texts)} entries; at most {MAX_ADDRESSES} are allowed.", param="addresses")
+    networks: list[str] = []
+    for index, text in enumerate(texts):
+        try:
+            networks.append(str(ip_network(text)))
+        except ValueError:
+            at = f"addresses[{index}]"
+            raise Invalid(f"{at} must be an address or a network such as 192.0.2.0/24.", param=at) from None
+    return list(dict.fromkeys(networks))
 
 
 async def revoke_key(conn: Connection, caller: Caller, key_id: KeyId) -> ApiKey:
@@ -148,6 +166,7 @@ async def rotate_key(conn: Connection, caller: Caller, key_id: KeyId, *, overlap
         name=old.name,
         scopes=old.scopes,
         client_id=old.client_id,
+        addresses=old.addresses,
         expires_at=old.expires_at and Moment.of(old.expires_at),
     )
     made = await create_key(conn, caller, new)

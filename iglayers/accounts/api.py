@@ -73,14 +73,18 @@ async def rotate_key(request: ApiRequest) -> Response[bytes]:
     rotation = await request.read(Rotation)
     async with request.unit() as unit:
         made = await actions.rotate_key(unit.conn, request.caller, key_id, overlap_hours=rotation.overlap_hours)
-        return unit.answer(made, status=201)
+        answered = unit.answer(made, status=201)
+    request.forget_key(key_id)
+    return answered
 
 
 @delete("/api-keys/{id:str}", scope_needed=Scope.ADMIN, status_code=200)
 async def revoke_key(request: ApiRequest) -> Response[bytes]:
     key_id = request.path_id(KeyId, KeyNotFound)
     async with request.unit() as unit:
-        return unit.answer(await actions.revoke_key(unit.conn, request.caller, key_id))
+        answered = unit.answer(await actions.revoke_key(unit.conn, request.caller, key_id))
+    request.forget_key(key_id)
+    return answered
 
 
 @get("/audit-log", scope_needed=Scope.ADMIN)

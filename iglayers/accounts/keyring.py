@@ -6,10 +6,13 @@ What a process holds here is only speed: a key is forgotten after `key_cache_s`,
 import asyncio
 import time
 from collections import OrderedDict
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from math import ceil
 from typing import Any
 
 import msgspec
+import structlog
 
 from iglayers.accounts import queries
 from iglayers.accounts.model import Caller, InvalidApiKey, KeyAccess, RateLimitExceeded
@@ -19,12 +22,25 @@ from iglayers.core.crypto import is_api_key, token_hash
 from iglayers.core.db import Database
 from iglayers.core.ids import KeyId
 
+log = structlog.get_logger("accounts")
+
 _BLOCK = 5
 _BLOCK_LIFE_S = 1.0
 _MOST_CACHED = 10_000
 # Wrong keys from one address: 20 in 10 s, then 429 before anything is hashed or read.
 _WRONG_KEYS = 20
 _WRONG_WINDOW_S = 10.0
+
+
+@lru_cache
+def is_within(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address is in one of these networks; one that is IPv4 inside IPv6 is taken for the first."""
+    try:
+        own = ip_address(address)
+    except ValueError:
+        return False
+    own = getattr(own, "ipv4_mapped", None) or own
+    return any(own in ip_network(network) for network in networks)
 
 
 class Allowance(msgspec.Struct):
@@ -59,6 +75,10 @@ class Keyring:
         now = real_now()
         if access is None or access.revoked_at or (access.expires_at and access.expires_at <= now):
             raise self._refused(address)
+        if access.addresses and not is_within(address, tuple(access.addresses)):
+            # The same answer as to a wrong key: who stole one is not told that it is good elsewhere.
+            log.warning("api_key.wrong_address", key_id=str(access.id), address=address)
+            raise self._refused(address)
         return Caller(
             workspace_id=access.workspace_id,
             mode=access.mode,
@@ -69,6 +89,11 @@ class Keyring:
             key_id=access.id,
             request_id=request_id,
         )
+
+    def forget(self, key_id: KeyId) -> None:
+        """Look this key up anew at its next call: it was just revoked, or got an end."""
+        for digest in [digest for digest, (_, access) in self._known.items() if access.id == key_id]:
+            del self._known[digest]
 
     async def _access(self, digest: bytes) -> KeyAccess | None:
         now = time.monotonic()

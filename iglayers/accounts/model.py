@@ -104,6 +104,7 @@ class KeyAccess(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     scopes: list[Scope]
     client_id: ClientId | None
+    addresses: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
     clock_real_at: datetime
@@ -119,6 +120,7 @@ class ApiKey(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     last4: str
     scopes: list[Scope]
     client_id: ClientId | None
+    addresses: list[str]
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None

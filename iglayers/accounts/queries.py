@@ -116,10 +116,11 @@ async def forget_wakeups(conn: Connection, done: dict[WorkspaceId, str]) -> None
 async def insert_key(conn: Connection, key: ApiKey, *, workspace_id: WorkspaceId, key_hash: bytes) -> None:
     """A key by its hash; the key itself is stored nowhere."""
     await execute(conn, """
-        INSERT INTO api_keys (id, workspace_id, name, key_hash, last4, scopes, client_id, expires_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    """, key.id, workspace_id, key.name, key_hash, key.last4, key.scopes, key.client_id, key.expires_at,
-        key.created_at)  # fmt: skip
+        INSERT INTO api_keys
+            (id, workspace_id, name, key_hash, last4, scopes, client_id, addresses, expires_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    """, key.id, workspace_id, key.name, key_hash, key.last4, key.scopes, key.client_id, key.addresses,
+        key.expires_at, key.created_at)  # fmt: skip
 
 
 async def access(conn: Connection, key_hash: bytes) -> KeyAccess | None:
@@ -130,7 +131,7 @@ async def access(conn: Connection, key_hash: bytes) -> KeyAccess | None:
             WHERE key_hash = $1 AND revoked_at IS NULL
               AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
         )
-        SELECT k.id, k.workspace_id, w.mode, k.name, k.scopes, k.client_id, k.expires_at, k.revoked_at,
+        SELECT k.id, k.workspace_id, w.mode, k.name, k.scopes, k.client_id, k.addresses, k.expires_at, k.revoked_at,
                w.clock_real_at, w.clock_at, w.clock_speed
         FROM api_keys k
         JOIN workspaces w ON w.id = k.workspace_id
@@ -141,7 +142,7 @@ async def access(conn: Connection, key_hash: bytes) -> KeyAccess | None:
 async def keys(conn: Connection, workspace_id: WorkspaceId, *, before: KeyId | None, limit: int) -> list[ApiKey]:
     """The workspace's keys, newest first, revoked ones too."""
     return await rows(conn, ApiKey, """
-        SELECT id, name, last4, scopes, client_id, expires_at, revoked_at, last_used_at, created_at
+        SELECT id, name, last4, scopes, client_id, addresses, expires_at, revoked_at, last_used_at, created_at
         FROM api_keys
         WHERE workspace_id = $1 AND ($2::uuid IS NULL OR id < $2)
         ORDER BY id DESC
@@ -152,7 +153,7 @@ async def keys(conn: Connection, workspace_id: WorkspaceId, *, before: KeyId | N
 async def key(conn: Connection, workspace_id: WorkspaceId, key_id: KeyId) -> ApiKey | None:
     """One key, locked, so that two changes of it follow each other."""
     return await row(conn, ApiKey, """
-        SELECT id, name, last4, scopes, client_id, expires_at, revoked_at, last_used_at, created_at
+        SELECT id, name, last4, scopes, client_id, addresses, expires_at, revoked_at, last_used_at, created_at
         FROM api_keys
         WHERE workspace_id = $1 AND id = $2
         FOR NO KEY UPDATE
@@ -227,6 +228,31 @@ async def amend_answer(conn: Connection, workspace_id: WorkspaceId, name: str, *
         "UPDATE idempotency_keys SET status = $3, body = $4 WHERE workspace_id = $1 AND key = $2",
         workspace_id, name, status, body,
     )  # fmt: skip
+
+
+class SealedAnswer(msgspec.Struct, frozen=True):
+    """An answer as it is kept; the vault opens it."""
+
+    key: str
+    body: bytes
+
+
+async def sealed_answers(conn: Connection, workspace_id: WorkspaceId, *, after: str, limit: int) -> list[SealedAnswer]:
+    """Kept answers in the order of their keys, from the one that follows `after` on."""
+    return await rows(conn, SealedAnswer, """
+        SELECT key, body
+        FROM idempotency_keys
+        WHERE workspace_id = $1 AND key > $2
+        ORDER BY key
+        LIMIT $3
+    """, workspace_id, after, limit)  # fmt: skip
+
+
+async def replace_answer(conn: Connection, workspace_id: WorkspaceId, key: str, *, body: bytes) -> None:
+    """Another body for a kept answer; its status stays."""
+    await execute(
+        conn, "UPDATE idempotency_keys SET body = $3 WHERE workspace_id = $1 AND key = $2", workspace_id, key, body
+    )
 
 
 async def forget_old_answers(conn: Connection) -> int:

@@ -15,6 +15,8 @@ from litestar.exceptions import HTTPException
 from litestar.status_codes import HTTP_200_OK
 
 from iglayers.accounts import queries
+from iglayers.accounts.answers import bound_to
+from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
 from iglayers.core import body as json_body
 from iglayers.core.clock import Moment
@@ -22,7 +24,7 @@ from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection, Database
 from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
-from iglayers.core.ids import Id
+from iglayers.core.ids import Id, KeyId
 from iglayers.core.paging import limit_of
 from iglayers.core.wire import decode_special, json_bytes
 
@@ -86,6 +88,10 @@ class ApiRequest(Request[Any, Any, Any]):
     @property
     def services(self) -> Services:
         return cast("Services", self.app.state.services)
+
+    def forget_key(self, key_id: KeyId) -> None:
+        """Call it when the end of an API key has committed: this process then refuses the next call with it."""
+        cast("Keyring", self.app.state.keyring).forget(key_id)
 
     async def raw_body(self, *, most: int = MAX_JSON_BYTES) -> bytes:
         """The body, read up to `most` bytes and no further."""
@@ -251,8 +257,7 @@ class ApiRequest(Request[Any, Any, Any]):
         return answered
 
     def _sealed(self, name: str, answered: Response[bytes]) -> bytes:
-        bound_to = f"idempotency_keys.body {self.caller.workspace_id} {name}"
-        return self.services.vault.seal(answered.content, bound_to=bound_to)
+        return self.services.vault.seal(answered.content, bound_to=bound_to(self.caller.workspace_id, name))
 
     async def _replay_or_lock(self, conn: Connection, name: str, fingerprint: bytes) -> None:
         workspace_id = self.caller.workspace_id
@@ -265,8 +270,7 @@ class ApiRequest(Request[Any, Any, Any]):
             raise IdempotencyKeyReused(
                 "This Idempotency-Key was used for a different request.", param="Idempotency-Key"
             )
-        bound_to = f"idempotency_keys.body {workspace_id} {name}"
-        raise Replay(stored, self.services.vault.open(stored.body, bound_to=bound_to))
+        raise Replay(stored, self.services.vault.open(stored.body, bound_to=bound_to(workspace_id, name)))
 
     def _idempotency_key(self) -> str | None:
         name = self.headers.get("idempotency-key")

@@ -73,10 +73,10 @@ class Copy(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=T
     name: str | None = None
 
 
-# What may be changed when: names and notes always, pace until the end, texts only before the start.
+# What may be changed when: names and notes always, texts only before the start, pace until it is cancelled, for a
+# completed campaign goes on when people are added, and then needs another last day.
 _ALWAYS = frozenset({"name", "metadata"})
 _BEFORE_START = frozenset({"message_template_id", "variants", "follow_ups"})
-_ENDED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
 
 
 async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign:
@@ -107,8 +107,9 @@ async def create(conn: Connection, caller: Caller, new: NewCampaign) -> Campaign
 async def clone(conn: Connection, caller: Caller, campaign_id: CampaignId, wanted: Copy) -> Campaign:
     """A draft with the same settings, and the templates' texts as they are now; nobody is in it."""
     old = await find(conn, caller, campaign_id)
+    name = f"{old.name} (copy)"[:200] if wanted.name is None else wanted.name
     new = NewCampaign(
-        client_id=old.client_id, name=wanted.name or f"{old.name} (copy)"[:200], hourly_limit=old.hourly_limit,
+        client_id=old.client_id, name=name, hourly_limit=old.hourly_limit,
         message_template_id=old.message_template_id, variants=old.variants, follow_ups=old.follow_ups,
         daily_limit=old.daily_limit,
         metadata=old.metadata, sender_ids=old.sender_ids, routes=old.routes, schedule=old.schedule,
@@ -137,7 +138,9 @@ async def change(conn: Connection, caller: Caller, campaign_id: CampaignId, want
 
 
 def _refuse_late(campaign: Campaign, names: set[str]) -> None:
-    late = names - _ALWAYS if campaign.state in _ENDED else set[str]()
+    if campaign.archived_at is not None:
+        raise InvalidState("An archived campaign cannot be changed.")
+    late = names - _ALWAYS if campaign.state is CampaignState.CANCELLED else set[str]()
     if campaign.state is not CampaignState.DRAFT:
         late |= names & _BEFORE_START
     if late:
@@ -191,9 +194,18 @@ async def blockers(conn: Connection, caller: Caller, campaign: Campaign) -> list
     return found
 
 
+_INSTEAD_OF_A_START = {
+    CampaignState.PAUSED: "Resume it: POST /campaigns/{id}/resume.",
+    CampaignState.COMPLETED: "Add targets, then resume it: POST /campaigns/{id}/resume.",
+    CampaignState.CANCELLED: "Cancelling is for good. Copy it: POST /campaigns/{id}/clone.",
+}
+
+
 async def _refuse_started(_conn: Connection, _caller: Caller, campaign: Campaign) -> None:
     if campaign.state is not CampaignState.DRAFT:
-        raise InvalidState(f"A {campaign.state.value} campaign cannot be started; resume it if it is paused.")
+        raise InvalidState(
+            f"A {campaign.state.value} campaign cannot be started.", remedy=_INSTEAD_OF_A_START.get(campaign.state)
+        )
 
 
 async def _refuse_empty(conn: Connection, caller: Caller, campaign: Campaign) -> None:
@@ -266,6 +278,8 @@ async def resume(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
         return campaign
     if campaign.state is CampaignState.DRAFT:
         raise InvalidState("A draft is started, not resumed.", remedy="Call /start.")
+    if campaign.archived_at is not None:
+        raise InvalidState("An archived campaign cannot be resumed.", remedy="Clone it: POST /campaigns/{id}/clone.")
     _refuse_leap(campaign, CampaignState.RUNNING, "resumed")
     await _refuse_archived_client(conn, caller, campaign)
     if campaign.state is CampaignState.COMPLETED and not await queries.has_anything_due(
@@ -295,6 +309,8 @@ async def delete(conn: Connection, caller: Caller, campaign_id: CampaignId) -> C
     if not await queries.lock_alone(conn, caller.workspace_id, campaign_id, only=caller.client_id):
         raise CampaignNotFound("There is no such campaign.")
     campaign = await find(conn, caller, campaign_id)
+    if campaign.archived_at is not None:
+        return campaign
     if campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED):
         raise InvalidState(f"A {campaign.state.value} campaign cannot be deleted.", remedy="Cancel it first.")
     if await queries.has_messages(conn, caller.workspace_id, campaign_id):

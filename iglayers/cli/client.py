@@ -22,6 +22,7 @@ from iglayers.sdk.calls import DEFAULT_URL
 
 INTERRUPTED = 130
 PATIENCE_S = 60.0
+_CALL = re.compile(r"POST /(campaigns|senders)/\{id\}/(\w+)")
 _GENERAL_ADVICE = "field named in param"
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, also on a terminal; it is the default when piped.")]
@@ -110,14 +111,28 @@ def _api(url: str | None, environ: Mapping[str, str] = os.environ) -> Api:
 
 
 def _explained(error: Exception, options: Collection[str]) -> str:
-    if not isinstance(error, Refused) or error.param is None or _GENERAL_ADVICE not in error.remedy:
-        return str(error)
-    option = option_of(error.param)
-    return f"{error.message} Correct --{option}." if option.replace("-", "_") in options else error.message
+    if isinstance(error, Refused) and error.code == "invalid_api_key":
+        return f"{error.message} Set IGLAYERS_API_KEY to one that was made there: iglayers keys create --name me"
+    if not isinstance(error, Refused) or error.param is None:
+        return _CALL.sub(r"iglayers \1 \2 ID", str(error))
+    option, is_general = option_of(error.param), _GENERAL_ADVICE in error.remedy
+    known = {name.rstrip("_").replace("_", "-") for name in options}
+    if option in known and (is_general or error.code.endswith("_not_found")):
+        return f"{error.message} Correct --{option}."
+    return error.message if is_general else _CALL.sub(r"iglayers \1 \2 ID", str(error))
+
+
+_OPTION_OF = {
+    "schedule.timezone": "timezone", "schedule.windows": "window", "schedule.startAt": "start-at",
+    "schedule.endAt": "end-at", "followUps": "follow-up",
+}  # fmt: skip
 
 
 def option_of(param: str) -> str:
     """The option behind a field of the API: client for clientId, daily-limit for dailyLimit."""
+    for field, option in _OPTION_OF.items():
+        if re.match(rf"{re.escape(field)}(?![A-Za-z])", param):
+            return option
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", re.split(r"[\[.]", param)[0]).lower()
     return re.sub(r"-ids?$", "", words).removeprefix("message-")
 

@@ -24,8 +24,9 @@ def add(group: typer.Typer) -> None:
         "campaigns preflight, campaigns start --wait, results.",
     )  # fmt: skip
     for name, each in (
-        ("list", list_all), ("create", create), ("show", show), ("status", status), ("preflight", preflight),
-        ("start", start), ("pause", pause), ("resume", resume), ("cancel", cancel), ("stats", stats),
+        ("list", list_all), ("create", create), ("show", show), ("change", change), ("clone", clone),
+        ("status", status), ("preflight", preflight), ("start", start), ("pause", pause), ("resume", resume),
+        ("cancel", cancel), ("stats", stats),
     ):  # fmt: skip
         client_command(campaigns, name)(each)
     group.add_typer(campaigns)
@@ -85,6 +86,33 @@ def create(  # noqa: PLR0913 an option a setting
 def show(session: Session, campaign: Id) -> None:
     """Show a campaign as it was set up."""
     session.out.one(session.api.get(_path(campaign)))
+
+
+def change(
+    session: Session,
+    campaign: Id,
+    *,
+    name: Annotated[str | None, typer.Option(help="What it is called.")] = None,
+    daily_limit: Annotated[int | None, typer.Option(help="Messages in any 24 hours.")] = None,
+    hourly_limit: Annotated[int | None, typer.Option(help="Messages in any 60 minutes.")] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", help='A JSON file with more fields as the API takes them: {"schedule": null}'),
+    ] = None,
+) -> None:
+    """Change a campaign, also while it runs: limits and hours hold from the next message."""
+    body = object_of(from_, "--from") | present(name=name, daily_limit=daily_limit, hourly_limit=hourly_limit)
+    session.out.one(session.api.patch(_path(campaign), body))
+
+
+def clone(
+    session: Session,
+    campaign: Id,
+    *,
+    name: Annotated[str | None, typer.Option(help="What the copy is called.")] = None,
+) -> None:
+    """Make a draft with the same settings and nobody in it."""
+    session.out.one(session.api.post(_path(campaign, "/clone"), present(name=name)))
 
 
 def status(session: Session, campaign: Id) -> None:

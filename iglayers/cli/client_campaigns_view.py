@@ -56,17 +56,16 @@ def _projection(out: Output, found: Tree | None) -> None:
     if not found:
         return
     about = "about " if found["isEstimated"] else ""
-    if found["messages"]:
+    if found["messages"] and not found["firstSendAt"]:
+        out.say(f"To send: {about}{found['messages']} messages, and none of them can go as it stands.")
+    elif found["messages"]:
+        last = cell(found["lastSendAt"])
         out.say(
-            f"To send: {about}{found['messages']} messages, from {_when(found['firstSendAt'])}"
-            f" to {_when(found['lastSendAt'])}."
+            f"To send: {about}{found['messages']} messages, the first at {cell(found['firstSendAt'])}, "
+            + (f"the last at {last}." if last else "the last at a time that cannot be foreseen.")
         )
-    if found["leftOver"]:
-        out.say(f"{found['leftOver']} will not be written to before the schedule ends.")
-
-
-def _when(moment: str | None) -> str:
-    return cell(moment) or "a time that nobody knows"
+        if found["leftOver"]:
+            out.say(f"{found['leftOver']} of them find no time before the schedule ends, or no sender.")
 
 
 def _advice(found: Tree, remedy: str | None) -> list[str]:

@@ -11,13 +11,17 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TextIO, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 # What a terminal shows of a list where no number is asked for.
 SHOWN = 50
+# Of a table's column: a line and a blank on both sides. Words beyond _LONG_WORD, such as addresses, are broken.
+_FRAME = 3
+_LONG_WORD = 40
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
@@ -45,6 +49,9 @@ class Output:
             return
         most = limit or SHOWN
         shown = list(found)
+        if not shown:
+            note("There is none.")
+            return
         self.table(shown[:most], columns)
         if len(shown) > most:
             note(f"There are more than these {most}; --limit shows as many as you ask for.")
@@ -54,20 +61,28 @@ class Output:
         if not self.is_table:
             self._line(json.dumps(tree, ensure_ascii=False, indent=2))
             return
-        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for name, item in tree.items():
-            if name not in leave_out and item not in (None, [], {}):
-                table.add_row(Text(name, style="bold"), Text(cell(item), overflow="fold"))
-        self._print(table)
+        self._print(_fields((name, item) for name, item in tree.items() if name not in leave_out))
 
     def table(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Rows by column, for people; a column may lead into an object: `budget.daily.sent`."""
+        """Rows by column, for people; a column may lead into an object: `budget.daily.sent`.
+
+        Where the terminal is too narrow to keep words whole, each row is shown as one object is.
+        """
+        shown = [{_last(name): cell(_field(row, name)) for name in columns} for row in rows]
+        console = Console(file=self._stream, highlight=False)
+        names = [_last(name) for name in columns]
+        widths = _widths([names, *(list(row.values()) for row in shown)], room=console.width)
+        if widths is None:
+            for row in shown:
+                console.print(_fields(row.items()))
+                self._line("")
+            return
         drawn = Table()
-        for name in columns:
-            drawn.add_column(name.rpartition(".")[2], overflow="fold", no_wrap=name == "id")  # to be copied
-        for row in rows:
-            drawn.add_row(*(Text(cell(_field(row, name))) for name in columns))
-        self._print(drawn)
+        for name, width in zip(names, widths, strict=True):
+            drawn.add_column(name, overflow="fold", width=width)
+        for row in shown:
+            drawn.add_row(*(Text(text) for text in row.values()))
+        console.print(drawn)
 
     def say(self, *lines: str) -> None:
         """Sentences for people."""
@@ -88,6 +103,37 @@ class Output:
         Console(file=self._stream, highlight=False).print(table)
 
 
+def _fields(items: Iterable[tuple[str, object]]) -> Table:
+    """Name and value of each field that says something, below each other."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, item in items:
+        if item not in (None, "", [], {}):
+            table.add_row(Text(name, style="bold"), Text(cell(item), overflow="fold"))
+    return table
+
+
+def _widths(rows: Sequence[Sequence[str]], *, room: int) -> list[int] | None:
+    """How wide each column is, so that words stay whole; None where there is no room for that."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(_longest_word, column)) for column in columns]
+    whole = [max(map(cell_len, column)) for column in columns]
+    spare = room - sum(widths) - _FRAME * len(widths) - 1
+    if spare < 0:
+        return None
+    for _ in range(min(spare, sum(whole) - sum(widths))):
+        neediest = max(range(len(widths)), key=lambda at: whole[at] - widths[at])
+        widths[neediest] += 1
+    return widths
+
+
+def _longest_word(text: str) -> int:
+    return min(max(map(cell_len, text.split()), default=0), _LONG_WORD)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
 def note(text: str) -> None:
     """A sentence beside the output, on standard error."""
     print(printable(text), file=sys.stderr)
@@ -99,7 +145,11 @@ def progress(words: str) -> Generator[Bar]:
     if not sys.stderr.isatty():
         yield _no_bar
         return
-    parts = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    words_in_one_line = Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    parts = (
+        BarColumn(20), TaskProgressColumn(), TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False, table_column=words_in_one_line),
+    )  # fmt: skip
     with Progress(*parts, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(words, total=None)
 

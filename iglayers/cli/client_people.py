@@ -85,16 +85,22 @@ def erase_person(session: Session, username: Username) -> None:
     session.out.one(session.api.delete(f"/contacts/{_segment(username)}"), leave_out=_LISTS)
 
 
-_LISTS = ("suppressions", "targets", "messages", "replies")
+_TOLD = {
+    "targets": ("campaignName", "status", "errorCode", "sentAt", "repliedAt"),
+    "messages": ("begunAt", "senderUsername", "step", "status", "text"),
+    "replies": ("receivedAt", "senderUsername", "text", "optedOut"),
+    "suppressions": ("clientId", "reason", "source", "expiresAt"),
+}
+_LISTS = tuple(_TOLD)
 
 
 def _person(session: Session, found: dict[str, Any]) -> None:
     session.out.one(found, leave_out=_LISTS)
     if session.out.is_table:
-        session.out.table(found["targets"], ("campaignName", "status", "errorCode", "sentAt", "repliedAt"))
-        session.out.table(found["messages"], ("begunAt", "senderUsername", "step", "status", "text"))
-        session.out.table(found["replies"], ("receivedAt", "senderUsername", "text", "optedOut"))
-        session.out.table(found["suppressions"], ("clientId", "reason", "source", "expiresAt"))
+        for name, columns in _TOLD.items():
+            if found[name]:
+                session.out.say("", f"{name.capitalize()}:")
+                session.out.table(found[name], columns)
 
 
 def _segment(username: str) -> str:
@@ -159,7 +165,7 @@ def usage(session: Session) -> None:
     """Show the month: what is sent, what is left, by client and by sender."""
     found = session.api.get("/usage")
     session.out.one(found, leave_out=("clients", "senders"))
-    if session.out.is_table:
+    if session.out.is_table and found["sent"]:
         session.out.table(found["clients"], ("clientName", "sent"))
         session.out.table(found["senders"], ("senderUsername", "sent"))
 

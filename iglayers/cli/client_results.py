@@ -57,6 +57,8 @@ def results(  # noqa: PLR0913 an option a setting
     if output is None or str(output) == "-":
         _pour(pieces, sys.stdout.buffer)
         return
+    if not output.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {output.parent}.", param_hint="--output")
     with _whole(output) as file, progress(f"Writing {output.name}") as move:
         _pour(_counted(pieces, move), file)
     note(f"Written to {output}.")

@@ -9,7 +9,7 @@ from iglayers.sdk import segment
 
 COLUMNS = ("id", "url", "events", "state", "disabledReason", "failingSince", "createdAt")
 
-Id = Annotated[str, typer.Argument(help="Its id, such as wh_01890a5d…")]
+Id = Annotated[str, typer.Argument(help="Its id, such as whe_01890a5d…")]
 
 
 def add(group: typer.Typer) -> None:

@@ -25,15 +25,19 @@ def create(  # noqa: PLR0913 an option a setting
     given: Given,
     *,
     name: Annotated[str, typer.Option(help="What the key is for.")],
-    mode: Annotated[Mode, typer.Option(help="Which of a pair of workspaces.")] = Mode.LIVE,
+    mode: Annotated[Mode, typer.Option(help="live writes to people, test to a sandbox.")] = Mode.LIVE,
     workspace: Annotated[str | None, typer.Option(help="Id or name, where there are several.")] = None,
     client: Annotated[str | None, typer.Option(help="Id of the one client that the key may see.")] = None,
     scopes: Annotated[list[str] | None, typer.Option(help="read, write, send, admin; several with commas.")] = None,
+    addresses: Annotated[
+        list[str] | None, typer.Option(help="Addresses or networks it may be used from; several with commas.")
+    ] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends, such as 2027-01-31T00:00:00Z.")] = None,
 ) -> None:  # fmt: skip
     """Make an API key and print it. It is shown only here."""
     fields: dict[str, object] = {"name": name, "scopes": _split(scopes or DEFAULT_SCOPES)}
     fields |= {"clientId": client} if client else {}
+    fields |= {"addresses": _split(addresses)} if addresses else {}
     fields |= {"expiresAt": expires} if expires else {}
     new = body.convert(fields, accounts.NewKey)
 

@@ -45,6 +45,7 @@ ENTRIES = (
     Entry("results", "client_results", "Show or write what became of everybody in a campaign.", CALLS),
     Entry("replies", "client_people", "What people answered.", CALLS),
     Entry("contacts", "client_people", "Everything known of one person.", CALLS),
+    Entry("messages", "client_messages", "What went out, and what nobody knows of.", CALLS),
     Entry("conversations", "client_conversations", "Whoever said something, and your answers.", CALLS),
     Entry("suppressions", "client_people", "People who must not be written to.", CALLS),
     Entry("webhooks", "client_webhooks", "Endpoints that are told what happens.", CALLS),
@@ -74,5 +75,24 @@ class Commands(TyperGroup):
                 self.commands[name] = get_group(group).commands[name]
 
 
-app = typer.Typer(name="iglayers", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+FIRST_CAMPAIGN = """
+A first campaign, in the test workspace, where nobody is written to:
+
+1. iglayers serve, which goes on; what follows in another terminal
+2. export IGLAYERS_API_KEY=$(iglayers keys create --name me --mode test)
+3. iglayers senders add --username acme.outreach --transport sandbox
+4. iglayers clients create --name Acme
+5. iglayers templates create --name Intro --body 'Hi {{firstName|there}}'
+6. iglayers campaigns create --name Spring --client cl_… --template tpl_…
+7. iglayers targets upload people.csv --campaign cmp_…
+8. iglayers campaigns preflight cmp_…
+9. iglayers campaigns start cmp_… --wait
+10. iglayers results --campaign cmp_… -o results.csv
+
+With --mode live keys and senders write to people: senders connect, or --transport assisted for people who send by hand.
+"""
+
+app = typer.Typer(
+    name="iglayers", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, epilog=FIRST_CAMPAIGN
+)
 app.callback()(root)

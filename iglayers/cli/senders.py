@@ -1,4 +1,4 @@
-"""`senders add` and `connect`: an Instagram account that messages leave from. `senders list` goes through the API."""
+"""`senders add` and `connect`: an Instagram account that messages leave from. The others go through the API."""
 
 import sys
 from typing import Annotated
@@ -30,7 +30,7 @@ def add_sender(  # noqa: PLR0913 an option a setting
     given: Given,
     *,
     username: Annotated[str, typer.Option(help="The account's Instagram username.")],
-    transport: Annotated[str, typer.Option(help="sandbox, assisted or instagram.")],
+    transport: Annotated[str, typer.Option(help="sandbox (nobody is written to), assisted (by hand) or instagram.")],
     mode: Annotated[Mode | None, typer.Option(help="Which of a pair; test for sandbox, else live.")] = None,
     workspace: Annotated[str | None, typer.Option(help="Id or name, where there are several.")] = None,
     client: Annotated[list[str] | None, typer.Option(help="Id of a client that it serves; all without.")] = None,

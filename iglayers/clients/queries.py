@@ -1,9 +1,10 @@
 """The only SQL on clients."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from iglayers.clients.model import Client
-from iglayers.core.db import Connection, execute, row, rows, value
+from iglayers.core.db import Connection, execute, plain, row, rows, value
 from iglayers.core.ids import ClientId, WorkspaceId
 
 
@@ -82,6 +83,18 @@ async def change(conn: Connection, client: Client, *, workspace_id: WorkspaceId)
         WHERE workspace_id = $1 AND id = $2
     """, workspace_id, client.id, client.name, client.external_id, client.metadata, client.hourly_limit,
         client.daily_limit, client.updated_at)  # fmt: skip
+
+
+async def among(
+    conn: Connection, workspace_id: WorkspaceId, client_ids: Collection[ClientId], *, only: ClientId | None
+) -> set[ClientId]:
+    """Which of these are clients that the caller may see, archived ones too."""
+    found = await conn.fetch("""
+        SELECT id
+        FROM clients
+        WHERE workspace_id = $1 AND id = ANY ($2::uuid[]) AND ($3::uuid IS NULL OR id = $3)
+    """, *plain([workspace_id, list(client_ids), only]))  # fmt: skip
+    return {ClientId(each["id"]) for each in found}
 
 
 async def archive(conn: Connection, workspace_id: WorkspaceId, client_id: ClientId, *, at: datetime) -> None:

@@ -15,7 +15,7 @@ from iglayers.accounts.model import Caller, InsufficientScope
 from iglayers.clients import queries as clients
 from iglayers.clients.model import ClientNotFound
 from iglayers.contacts import queries
-from iglayers.contacts.model import Suppression, SuppressionKept, SuppressionNotFound
+from iglayers.contacts.model import ERASURE, OPT_OUT, Suppression, SuppressionKept, SuppressionNotFound
 from iglayers.contacts.queries import NewSuppression, Written
 from iglayers.contacts.usernames import canonical, handle_hash
 from iglayers.core.clock import Moment
@@ -29,7 +29,8 @@ from iglayers.core.wire import decode_special
 MOST_AT_ONCE = 10_000
 MAX_LIST_BYTES = 10 << 20
 MOST_REJECTS_SHOWN = 1_000
-_COLUMNS = {"instagramUsername", "reason", "expiresAt"}
+# Those of the export, so that one list can be read where another was written; `createdAt` is not kept.
+_COLUMNS = ("instagramUsername", "clientId", "reason", "source", "expiresAt", "createdAt")
 
 
 class WantedSuppression(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +39,7 @@ class WantedSuppression(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
     instagram_username: str
     client_id: ClientId | None = None
     reason: str | None = None
+    source: str | None = None
     expires_at: Moment | None = None
 
 
@@ -52,6 +54,7 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     client_id: ClientId | None
     reason: str
+    source: str | None
     expires_at: datetime | None
 
 
@@ -71,16 +74,21 @@ class Suppressed(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """A list of people as it was read, nothing written yet."""
+    """A list of people as it was read, nothing written yet; `param` is how the fields of a row are named."""
 
     named: dict[int, Named]
     refused: list[Refused]
+    param: str = "{1}"
+
+    def refuse(self, place: int, username: str, error: Error) -> None:
+        error.param = self.param.format(place, error.param)
+        self.refused.append(Refused(place, username, error))
 
 
 async def suppress(conn: Connection, caller: Caller, wanted: WantedSuppression, *, pepper: bytes) -> Suppression:
     """Nobody writes to this person again (for one client, or at all) until it ends or is lifted."""
     named = _named(wanted, pepper=pepper, client_id=wanted.client_id or caller.client_id, now=caller.now)
-    await _check_clients(conn, caller, [named])
+    await check_client(conn, caller, named.client_id)
     written = await _write(conn, caller, [named], source="manual")
     done = written[named.digest, named.client_id]
     shown = _shown(done)
@@ -96,23 +104,25 @@ async def suppress_many(
 ) -> Suppressed:
     """The same for up to 10,000 people; rows that name nobody are refused one by one."""
     now = caller.now
-    reading = Reading({}, [])
+    reading = Reading({}, [], "suppressions[{}].{}")
     for place, each in enumerate(wanted):
         try:
             client_id = each.client_id or caller.client_id
             reading.named[place] = _named(each, pepper=pepper, client_id=client_id, now=now)
         except Invalid as error:
-            error.param = f"suppressions[{place}].{error.param}"
-            reading.refused.append(Refused(place, each.instagram_username, error))
+            reading.refuse(place, each.instagram_username, error)
     return await suppress_read(conn, caller, reading, source="manual")
 
 
 def read_sheet(sheet: Sheet, *, pepper: bytes, client_id: ClientId | None, now: datetime) -> Reading:
-    """A CSV list with the column instagramUsername, maybe reason and expiresAt. Slow for long files."""
+    """A CSV list with the column instagramUsername, maybe others of an export of ours. Slow for long files.
+
+    `client_id` is for lines that name none.
+    """
     if unknown := [name for name in sheet.header if name not in _COLUMNS]:
         raise Invalid(
             f"Line 1: {unknown[0][:64]} is not a column of this list.", param="body",
-            remedy="The columns are instagramUsername, reason and expiresAt.",
+            remedy=f"The columns are {', '.join(_COLUMNS)}.",
         )  # fmt: skip
     if "instagramUsername" not in sheet.header:
         raise MissingField("Line 1: the column instagramUsername is missing.", param="instagramUsername")
@@ -125,23 +135,24 @@ def read_sheet(sheet: Sheet, *, pepper: bytes, client_id: ClientId | None, now: 
         try:
             wanted = WantedSuppression(
                 instagram_username=fields["instagramUsername"], reason=fields.get("reason"),
-                expires_at=_moment(fields.get("expiresAt", "")),
+                source=fields.get("source"), expires_at=_moment(fields.get("expiresAt", "")),
             )  # fmt: skip
-            reading.named[line] = _named(wanted, pepper=pepper, client_id=client_id, now=now)
+            own_client = _client(fields.get("clientId", ""))
+            reading.named[line] = _named(wanted, pepper=pepper, client_id=own_client or client_id, now=now)
         except Invalid as error:
-            reading.refused.append(Refused(line, fields["instagramUsername"], error))
+            reading.refuse(line, fields["instagramUsername"], error)
     return reading
 
 
 async def suppress_read(conn: Connection, caller: Caller, reading: Reading, *, source: str) -> Suppressed:
     """Write what was read; one line of the audit log for all of it."""
-    await _check_clients(conn, caller, reading.named.values())
+    await _refuse_unknown_clients(conn, caller, reading)
     written = await _write(conn, caller, reading.named.values(), source=source)
     accepted = {place: written[each.digest, each.client_id] for place, each in reading.named.items()}
     if accepted:
         after = {"suppressions": len(written), "source": source}
         await accounts.audit(conn, caller, "suppression.created_many", caller.workspace_id, after=after)
-    return Suppressed(accepted, reading.refused)
+    return Suppressed(accepted, sorted(reading.refused, key=lambda each: each.place))
 
 
 async def suppress_contact(  # noqa: PLR0913 one fact each
@@ -155,8 +166,10 @@ async def suppress_contact(  # noqa: PLR0913 one fact each
     now: datetime,
 ) -> bool:
     """For other slices, such as an opt-out; the caller holds the contact's lock. Whether it is new."""
-    new = NewSuppression(id=uuid7(), contact_id=contact_id, client_id=client_id, reason=reason, expires_at=None)
-    written = await queries.suppress(conn, workspace_id, [new], source=source, now=now)
+    new = NewSuppression(
+        id=uuid7(), contact_id=contact_id, client_id=client_id, reason=reason, source=source, expires_at=None
+    )
+    written = await queries.suppress(conn, workspace_id, [new], now=now)
     return written[0].is_new
 
 
@@ -169,9 +182,9 @@ async def opt_out(
     """
     known = await queries.of_contact(conn, workspace_id, contact_id)
     await suppress_contact(
-        conn, workspace_id=workspace_id, contact_id=contact_id, reason=reason, source="opt_out", now=now
+        conn, workspace_id=workspace_id, contact_id=contact_id, reason=reason, source=OPT_OUT, now=now
     )
-    return not any(each.client_id is None and each.source in ("opt_out", "erasure") for each in known)
+    return not any(each.client_id is None and each.source in (OPT_OUT, ERASURE) for each in known)
 
 
 async def unsuppress(
@@ -188,7 +201,7 @@ async def unsuppress(
     lifted = next((each for each in found if each.client_id == client_id), None)
     if lifted is None:
         raise _not_lifted(caller, found)
-    if lifted.source == "erasure":
+    if lifted.source == ERASURE:
         raise SuppressionKept("This person's data was erased; the suppression stays.")
     await queries.delete(conn, caller.workspace_id, lifted.id)
     await accounts.audit(conn, caller, "suppression.lifted", lifted.id, before=lifted, contact_id=contact.id.uuid)
@@ -206,12 +219,20 @@ def _not_lifted(caller: Caller, found: Sequence[Suppression]) -> SuppressionNotF
 
 
 def _named(wanted: WantedSuppression, *, pepper: bytes, client_id: ClientId | None, now: datetime) -> Named:
+    if not wanted.instagram_username.strip():
+        raise MissingField("instagramUsername is required.", param="instagramUsername")
     username = canonical(wanted.instagram_username)
     if wanted.expires_at is not None and wanted.expires_at <= now:
         raise Invalid("expiresAt must lie in the future.", param="expiresAt")
+    source = optional_line(wanted.source, "source", most=50)
+    if source == ERASURE:
+        raise Invalid(
+            f"source cannot be {ERASURE}, which erasing a person alone writes.", param="source",
+            remedy="Erase the person: DELETE /contacts/{username}.",
+        )  # fmt: skip
     return Named(
         username=username, digest=handle_hash(pepper, username), client_id=client_id,
-        reason=optional_line(wanted.reason, "reason", most=500) or "", expires_at=wanted.expires_at,
+        reason=optional_line(wanted.reason, "reason", most=500) or "", source=source, expires_at=wanted.expires_at,
     )  # fmt: skip
 
 
@@ -222,13 +243,34 @@ def _moment(text: str) -> Moment | None:
         raise Invalid(f"expiresAt: {error}.", param="expiresAt") from None
 
 
-async def _check_clients(conn: Connection, caller: Caller, named: Collection[Named]) -> None:
-    for client_id in {each.client_id for each in named}:
+def _client(text: str) -> ClientId | None:
+    try:
+        return ClientId.parse(text.strip()) if text.strip() else None
+    except ValueError:
+        return ClientId.of_nothing()
+
+
+async def check_client(conn: Connection, caller: Caller, client_id: ClientId | None) -> None:
+    """Refuse a client for which the caller can suppress nobody."""
+    _refuse_other_client(caller, client_id)
+    if client_id is not None and await _unknown_clients(conn, caller, {client_id}):
+        raise ClientNotFound("clientId names no client.", param="clientId")
+
+
+async def _unknown_clients(conn: Connection, caller: Caller, named: set[ClientId]) -> set[ClientId]:
+    return named - await clients.among(conn, caller.workspace_id, named, only=caller.client_id) if named else set()
+
+
+async def _refuse_unknown_clients(conn: Connection, caller: Caller, reading: Reading) -> None:
+    """Take the rows out that name a client which is not there."""
+    named = {each.client_id for each in reading.named.values()}
+    for client_id in named:
         _refuse_other_client(caller, client_id)
-        if client_id is not None and (
-            await clients.by_id(conn, caller.workspace_id, client_id, only=caller.client_id) is None
-        ):
-            raise ClientNotFound(f"There is no client {client_id}.", param="clientId")
+    unknown = await _unknown_clients(conn, caller, {each for each in named if each is not None})
+    for place, each in list(reading.named.items()):
+        if each.client_id in unknown:
+            del reading.named[place]
+            reading.refuse(place, each.username, ClientNotFound("clientId names no client.", param="clientId"))
 
 
 def _refuse_other_client(caller: Caller, client_id: ClientId | None) -> None:
@@ -255,11 +297,11 @@ async def _write(
         new = {
             (contacts[each.digest], each.client_id): NewSuppression(
                 id=new_id, contact_id=contacts[each.digest], client_id=each.client_id, reason=each.reason,
-                expires_at=each.expires_at,
+                source=each.source or source, expires_at=each.expires_at,
             )
             for each, new_id in zip(part, uuid7_block(len(part)), strict=True)
         }  # fmt: skip
-        done = await queries.suppress(conn, caller.workspace_id, list(new.values()), source=source, now=caller.now)
+        done = await queries.suppress(conn, caller.workspace_id, list(new.values()), now=caller.now)
         by_person = {(each.contact_id, each.client_id): each for each in done}
         written |= {(each.digest, each.client_id): by_person[contacts[each.digest], each.client_id] for each in part}
     return written

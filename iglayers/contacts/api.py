@@ -49,6 +49,7 @@ async def import_suppressions(request: ApiRequest) -> Response[bytes]:
         lambda: actions.read_sheet(read_rows(data), pepper=request.services.pepper, client_id=client_id, now=caller.now)
     )
     async with request.unit() as unit:
+        await actions.check_client(unit.conn, caller, client_id)
         done = await actions.suppress_read(unit.conn, caller, reading, source="import")
         return unit.answer(_imported(done), status=201)
 

@@ -37,6 +37,10 @@ class TargetSuppressed(Conflict):
     remedy = "Leave this person out, or lift the suppression: DELETE /suppressions/{username}."
 
 
+# Said by the person, or left of one: no list of ours weakens these, and erasure alone writes the second.
+OPT_OUT, ERASURE = "opt_out", "erasure"
+
+
 class ContactRow(msgspec.Struct, frozen=True):
     """The person behind a handle. Of merged contacts, the one that is left.
 

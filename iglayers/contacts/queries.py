@@ -19,6 +19,7 @@ class NewSuppression(msgspec.Struct, frozen=True, kw_only=True):
     contact_id: ContactId
     client_id: ClientId | None
     reason: str
+    source: str
     expires_at: datetime | None
 
 
@@ -162,16 +163,16 @@ async def suppressed_among(
 
 
 async def suppress(
-    conn: Connection, workspace_id: WorkspaceId, new: Sequence[NewSuppression], *, source: str, now: datetime
+    conn: Connection, workspace_id: WorkspaceId, new: Sequence[NewSuppression], *, now: datetime
 ) -> list[Written]:
     """Write suppressions of people who are locked, each person and client once; a repeat changes the old row."""
     return await rows(conn, Written, """
         WITH written AS (
             INSERT INTO suppressions AS old
                 (id, workspace_id, contact_id, client_id, reason, source, expires_at, created_at)
-            SELECT id, $1, contact_id, client_id, reason, $7, expires_at, $8
-            FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
-                 AS asked (id, contact_id, client_id, reason, expires_at)
+            SELECT id, $1, contact_id, client_id, reason, source, expires_at, $8
+            FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
+                 AS asked (id, contact_id, client_id, reason, source, expires_at)
             ON CONFLICT (workspace_id, contact_id, client_id) DO UPDATE SET
                 -- What the person asked for is not weakened by a list.
                 (reason, source, expires_at) = (
@@ -179,7 +180,8 @@ async def suppress(
                            CASE WHEN stays THEN old.source ELSE excluded.source END,
                            CASE WHEN stays THEN old.expires_at ELSE excluded.expires_at END
                     FROM (SELECT old.source = 'erasure'
-                              OR (old.source = 'opt_out' AND excluded.source IN ('manual', 'import')) AS stays) AS rule
+                              OR (old.source = 'opt_out' AND excluded.source NOT IN ('opt_out', 'erasure'))
+                              AS stays) AS rule
                 )
             RETURNING id, contact_id, client_id, reason, source, expires_at, created_at
         )
@@ -189,7 +191,7 @@ async def suppress(
         JOIN contacts c ON c.workspace_id = $1 AND c.id = w.contact_id
     """, workspace_id, [each.id for each in new], [each.contact_id for each in new],
         [each.client_id for each in new], [each.reason for each in new],
-        [each.expires_at for each in new], source, now)  # fmt: skip
+        [each.source for each in new], [each.expires_at for each in new], now)  # fmt: skip
 
 
 async def of_contact(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> list[Suppression]:

@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     send_deadline_s: float = 20.0
     send_lease_s: float = 90.0
     commit_patience_s: float = 5.0
-    key_cache_s: float = 10.0
+    key_cache_s: float = 1.0
     rate_limit_per_minute: int = 300
     rate_limit_burst: int = 100
     breaker_least: Annotated[int, msgspec.Meta(ge=1)] = 50

@@ -3,19 +3,19 @@
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from iglayers.core.errors import Invalid
+from iglayers.core.errors import Invalid, MissingField
 from iglayers.core.text import clean_line, clean_text
 from iglayers.core.wire import json_bytes
 
 MAX_METADATA_BYTES = 4_096
-MAX_INTEGER = 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 def line(text: str, param: str, *, most: int = 200) -> str:
     """A cleaned, non-empty line of at most `most` characters."""
     cleaned = optional_line(text, param, most=most)
     if not cleaned:
-        raise Invalid(f"{param} must not be empty.", param=param)
+        raise MissingField(f"{param} must not be empty.", param=param)
     return cleaned
 
 
@@ -37,7 +37,7 @@ def text(value: str, param: str, *, most: int) -> str:
     except ValueError as error:
         raise Invalid(f"{param} {error}.", param=param) from None
     if not cleaned:
-        raise Invalid(f"{param} must not be empty.", param=param)
+        raise MissingField(f"{param} must not be empty.", param=param)
     return _bounded(cleaned, param, most)
 
 
@@ -60,7 +60,7 @@ def _refuse_unstorable(item: Any, param: str) -> None:  # noqa: ANN401 any JSON 
     if isinstance(item, str):
         if "\x00" in item:
             raise Invalid(f"{param} holds the character U+0000.", param=param)
-    elif isinstance(item, int) and abs(item) > MAX_INTEGER:
+    elif isinstance(item, int) and not MIN_INTEGER <= item <= MAX_INTEGER:
         raise Invalid(f"{param} is an integer beyond 64 bits; send it as a string.", param=param)
     elif isinstance(item, dict):
         for name, value in cast("dict[str, Any]", item).items():

@@ -31,6 +31,11 @@ class Id:
         except ValueError:
             raise ValueError(f"expected an id that starts with {cls.prefix}_") from None
 
+    @classmethod
+    def of_nothing(cls) -> Self:
+        """The id that no row has."""
+        return cls(UUID(int=0))
+
     @property
     def bytes(self) -> bytes:
         """What the database driver writes; the same name as UUID's, so that it takes both."""

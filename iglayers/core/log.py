@@ -4,10 +4,12 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+import traceback
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from typing import TextIO, cast
 
+import asyncpg
 import structlog
 
 _SECRETS = re.compile(r"(sk_(?:live|test)_|whsec_)[A-Za-z0-9+/=_-]{4,}")
@@ -30,7 +32,7 @@ def configure(level: str) -> None:
             structlog.processors.add_log_level,
             Repeats(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(traceback_without_values),
             mask_secrets,
             render,
         ],
@@ -49,6 +51,30 @@ def mask_secrets(_logger: object, _method: str, event: Event) -> Event:
         if isinstance(value, str):
             event[name] = _SECRETS.sub(r"\1***", value)
     return event
+
+
+def traceback_without_values(exc_info: structlog.typing.ExcInfo) -> str:
+    """A traceback in which PostgreSQL and its driver quote no rows and no values: texts of messages may stand there."""
+    text = "".join(traceback.format_exception(*exc_info)).rstrip("\n")
+    for error in _of_the_database(exc_info[1]):
+        # Its message names tables and rules, its detail quotes the row; errors of data quote in the message.
+        state = str(getattr(error, "sqlstate", None))
+        told = f"SQLSTATE {state}" if state.startswith("22") else str(error.args[0])
+        said = r"\n[ |]*".join(re.escape(line) for line in str(error).split("\n"))  # groups are drawn with a margin
+        text = re.sub(said, lambda _, told=told: told, text)
+    return text
+
+
+def _of_the_database(error: BaseException | None) -> Iterator[asyncpg.PostgresError]:
+    """All of them in a chain of causes and groups."""
+    if error is None:
+        return
+    if isinstance(error, asyncpg.PostgresError):
+        yield error
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _of_the_database(each)
+    yield from _of_the_database(error.__cause__ or error.__context__)
 
 
 class Repeats:

@@ -236,14 +236,18 @@ class Client:
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], began: float) -> Answer:
         sent = aiohttp.BytesPayload(body)
         async with self._session.post(url, data=sent, headers=headers, allow_redirects=False) as response:
-            read = await self._read(response)
+            kept = cast("_Response", response)
+            try:
+                read = await self._read(response)
+            finally:
+                kept.drop_unsent()
             return Answer(
                 status=response.status,
                 duration_ms=_since(began),
                 body=read,
                 retry_after=response.headers.get("Retry-After"),
                 location=response.headers.get("Location"),
-                address=cast("_Response", response).address,
+                address=kept.address,
             )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -308,15 +312,26 @@ def _look_up(host: str, port: int, family: int) -> list[Any]:
 
 
 class _Response(aiohttp.ClientResponse):
-    """Keeps the address that answered: by the end of the body the connection is gone."""
+    """Keeps the address that answered: by the end of the body the connection is gone. Lets go of what is unsent."""
 
     address: str | None = None
+    transport: asyncio.Transport | None = None
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        if connection.transport is not None:
-            peer = cast("tuple[object, ...] | None", connection.transport.get_extra_info("peername"))
+        self.transport = connection.transport
+        if self.transport is not None:
+            peer = cast("tuple[object, ...] | None", self.transport.get_extra_info("peername"))
             self.address = str(peer[0]) if peer else None
-        return await super().start(connection)
+        try:
+            return await super().start(connection)
+        except BaseException:
+            self.drop_unsent()
+            raise
+
+    def drop_unsent(self) -> None:
+        """A transport that is closed keeps what the receiver has not read until it is read, which may be never."""
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.transport.abort()
 
 
 def failure_of(error: BaseException) -> Failure:

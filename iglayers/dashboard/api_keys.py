@@ -55,6 +55,7 @@ async def rotate_key(request: PageRequest) -> Response[bytes]:
             made = await actions.rotate_key(conn, request.caller, key_id, overlap_hours=hours)
     except (Invalid, Conflict) as error:
         return await _list(request, form.refused(error), status=409)
+    request.forget_key(key_id)
     return _made(request, made, overlap_hours=hours)
 
 
@@ -64,6 +65,7 @@ async def revoke_key(request: PageRequest) -> Response[bytes]:
     key_id = request.path_id(KeyId, KeyNotFound)
     async with request.change() as conn:
         key = await actions.revoke_key(conn, request.caller, key_id)
+    request.forget_key(key_id)
     return request.go("/api-keys", flash=f"{key.name} is revoked.")
 
 

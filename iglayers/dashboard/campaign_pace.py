@@ -23,6 +23,8 @@ from iglayers.reports.model_stats import Bucket
 YOUNG = timedelta(days=2)
 HOURS, DAYS = 36, 30
 AHEAD = 7
+# A page is there at once, and a chart shows no more than the rate: the status plays further.
+MOST_PLAYED = 750
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,7 @@ async def show_pace(request: PageRequest) -> Response[bytes]:
         )
         numbers = stats.with_the_best(await queries_stats.steps(conn, caller.workspace_id, campaign.id))
         steps = await queries.steps(conn, caller.workspace_id, campaign.id)
-    projection = await asyncio.to_thread(found.project)
+    projection = await asyncio.to_thread(lambda: found.project(most_played=MOST_PLAYED))
     ahead = projection if campaign.state is CampaignState.RUNNING else None
     template = "campaigns/_pace.html" if request.is_fragment else "campaigns/pace.html"
     return page(

@@ -23,6 +23,7 @@ from iglayers.dashboard.request import PageRequest
 from iglayers.messages.schedule import Day, Schedule
 from iglayers.reports import preflight, status
 from iglayers.targets import queries as target_queries
+from iglayers.targets import queries_counts
 from iglayers.targets.model import TargetState
 from iglayers.templates import actions as template_actions
 from iglayers.templates import queries as template_queries
@@ -172,7 +173,7 @@ async def setup(
         campaign = await actions.find(conn, caller, request.path_id(CampaignId, CampaignNotFound))
         choices = await _choices(request, conn)
         client = await client_queries.by_id(conn, caller.workspace_id, campaign.client_id, only=None)
-        counts = await target_queries.counts(conn, caller.workspace_id, campaign.id)
+        counts = await queries_counts.counts(conn, caller.workspace_id, campaign.id)
         people = await _first_people(request, conn, campaign)
         queued = counts[TargetState.QUEUED]
         asks = campaign.state is CampaignState.DRAFT and queued > 0 and verdict is None

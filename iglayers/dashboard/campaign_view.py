@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from iglayers.accounts.model import Caller
 from iglayers.campaigns import actions as campaigns
 from iglayers.campaigns.model import Campaign, CampaignNotFound, CampaignState
 from iglayers.contacts import queries as contacts
@@ -19,7 +20,7 @@ from iglayers.dashboard.request import PageRequest
 from iglayers.reports import status
 from iglayers.reports.status import Standing
 from iglayers.targets import queries as target_queries
-from iglayers.targets import queries_imports
+from iglayers.targets import queries_counts, queries_imports
 from iglayers.targets.model import Target, TargetState, states_named
 from iglayers.targets.model_imports import Import
 
@@ -90,17 +91,23 @@ async def read(request: PageRequest, conn: Connection) -> View:
     """The campaign of the path, with the people that the query asks for."""
     caller = request.caller
     campaign = await campaigns.find(conn, caller, request.path_id(CampaignId, CampaignNotFound))
-    counts = await target_queries.counts(conn, caller.workspace_id, campaign.id)
+    counts = await queries_counts.counts(conn, caller.workspace_id, campaign.id)
     names = await queries.client_names(conn, caller.workspace_id, [campaign.client_id])
     is_over = campaign.state in (CampaignState.DRAFT, CampaignState.CANCELLED)
     return View(
         campaign=campaign, client_name=names[campaign.client_id], counts=counts,
         standing=await status.standing(conn, caller, campaign),
         targets=await _targets(request, conn, campaign, total=sum(counts.values())),
-        codes=[] if is_over else await queries.codes(conn, caller.workspace_id, campaign.id, limit=2_000),
+        codes=[] if is_over else await _codes(conn, caller, campaign),
         imports=await queries_imports.page(conn, caller.workspace_id, campaign.id, before=None, limit=3),
         now=caller.now,
     )  # fmt: skip
+
+
+async def _codes(conn: Connection, caller: Caller, campaign: Campaign) -> list[str]:
+    """Why people were skipped, or why it failed."""
+    ended = await queries_counts.ended(conn, caller.workspace_id, campaign.id)
+    return sorted({each.code for each in ended if each.code is not None})
 
 
 async def _targets(request: PageRequest, conn: Connection, campaign: Campaign, *, total: int) -> Page[Target]:

@@ -18,6 +18,7 @@ from iglayers.dashboard.request import PageRequest
 from iglayers.reports import queries_timeline, status
 from iglayers.reports.export import FORMATS, Streamed, results_file
 from iglayers.reports.model import Filters
+from iglayers.targets import queries_counts
 from iglayers.targets.model import TargetState, states_named
 
 LIST = Crumb("Campaigns", "/campaigns")
@@ -57,7 +58,7 @@ async def list_campaigns(request: PageRequest) -> Response[bytes]:
             search=request.searched(), is_archived=is_archived,
         ), limit)  # fmt: skip
         campaigns: list[Campaign] = found.data
-        counts = await queries_campaigns.counts(conn, caller.workspace_id, [each.id for each in campaigns])
+        counts = await queries_counts.counts_of(conn, caller.workspace_id, [each.id for each in campaigns])
         names = await queries_campaigns.client_names(conn, caller.workspace_id, [each.client_id for each in campaigns])
         lines = [
             Line(

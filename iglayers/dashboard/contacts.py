@@ -75,10 +75,10 @@ async def show_contact(request: PageRequest) -> Response[bytes]:
 @post("/contacts/{username:str}/erase")
 async def erase_contact(request: PageRequest) -> Response[bytes]:
     await request.read_form(Scope.ADMIN)
-    username = str(request.path_params["username"])
+    username, services = str(request.path_params["username"]), request.services
     try:
         async with request.change() as conn:
-            await people.erase(conn, request.caller, username, pepper=request.services.pepper)
+            await people.erase(conn, request.caller, username, pepper=services.pepper, vault=services.vault)
     except Conflict as error:
         return await _person(request, refused=error)
     return request.go(f"/contacts/{canonical(username)}", flash="Erased. This name stays suppressed.")

@@ -1,11 +1,10 @@
 """What only the dashboard's campaign pages ask, across slices. It writes nothing."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
 
-from iglayers.core.db import Connection, plain, rows, value
+from iglayers.core.db import Connection, rows
 from iglayers.core.ids import CampaignId, ClientId, ContactId, TargetId, WorkspaceId
 from iglayers.targets.model import Target, TargetState
 
@@ -43,24 +42,6 @@ async def used_clients(conn: Connection, workspace_id: WorkspaceId, *, limit: in
         ORDER BY lower(c.name), c.id
         LIMIT $2
     """, workspace_id, limit)  # fmt: skip
-
-
-async def counts(
-    conn: Connection, workspace_id: WorkspaceId, campaign_ids: Sequence[CampaignId]
-) -> dict[CampaignId, dict[TargetState, int]]:
-    """How many targets of each of these campaigns stand in each state."""
-    found = await conn.fetch("""
-        SELECT c.id, t.state, t.number
-        FROM campaigns c
-        CROSS JOIN LATERAL (
-            SELECT state, count(*) AS number FROM targets WHERE campaign_id = c.id GROUP BY state
-        ) AS t
-        WHERE c.workspace_id = $1 AND c.id = ANY ($2)
-    """, *plain([workspace_id, list(campaign_ids)]))  # fmt: skip
-    by_campaign: dict[CampaignId, dict[TargetState, int]] = defaultdict(lambda: dict.fromkeys(TargetState, 0))
-    for each in found:
-        by_campaign[CampaignId(each["id"])][TargetState(each["state"])] = each["number"]
-    return by_campaign
 
 
 async def targets_of_person(
@@ -106,19 +87,3 @@ async def targets(  # noqa: PLR0913 the filters of a list
         ORDER BY found.id DESC
         LIMIT $7
     """, workspace_id, campaign_id, list(states), search, code, before, limit)  # fmt: skip
-
-
-async def codes(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, limit: int) -> list[str]:
-    """Why people of this campaign failed or were skipped, as codes, looked for among the newest."""
-    return await value(conn, """
-        SELECT coalesce(array_agg(DISTINCT code), '{}')
-        FROM unnest(ARRAY['failed', 'skipped']) AS wanted (state)
-        CROSS JOIN LATERAL (
-            SELECT coalesce(error_code, reason) AS code
-            FROM targets
-            WHERE campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2) AND state = wanted.state
-            ORDER BY state DESC, id DESC
-            LIMIT $3
-        ) AS newest
-        WHERE code IS NOT NULL
-    """, workspace_id, campaign_id, limit)  # fmt: skip

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from litestar import Response, get, post
 
-from iglayers.accounts.model import Scope
+from iglayers.accounts.model import Caller, Mode, Scope
 from iglayers.clients import queries as clients
 from iglayers.clients.model import Client
 from iglayers.core.db import Connection
@@ -61,7 +61,7 @@ async def list_senders(request: PageRequest) -> Response[bytes]:
             limit=limit + 1,
         )  # fmt: skip
         shown = paged(found, limit)
-        reports = [await reading.report(conn, caller, each) for each in shown.data]
+        reports = await reading.reports(conn, caller, shown.data)
     return page(
         request, "senders/list.html", title="Senders", found=shown, reports=reports, state=state,
         states=list(SenderState), rule=rule_in_words, now=caller.now,
@@ -99,6 +99,7 @@ async def start_connecting(request: PageRequest) -> Response[bytes]:
     """A link to Instagram's login; its end is a page of its own, outside the dashboard."""
     form = await request.read_form(Scope.ADMIN)
     try:
+        _refuse_test(request.caller)
         async with request.change() as conn:
             started = await connect.start(conn, request.caller, request.services.settings, SenderChange())
     except (Invalid, Conflict) as error:
@@ -173,6 +174,11 @@ async def delete(request: PageRequest) -> Response[bytes]:
     except Conflict as error:
         return await _show(request, form.refused(error), status=409)
     return request.go("/senders", flash=f"@{sender.username} is deleted.")
+
+
+def _refuse_test(caller: Caller) -> None:
+    if caller.mode is Mode.TEST:
+        raise Conflict("Nobody is written to from a test workspace.", remedy="Switch to the live one first.")
 
 
 def _connect(request: PageRequest, form: Form, *, started: Started | None = None, status: int = 200) -> Response[bytes]:

@@ -7,7 +7,7 @@ from iglayers.accounts.model import Scope
 from iglayers.contacts import actions, queries
 from iglayers.contacts.actions import WantedSuppression
 from iglayers.contacts.export import FILE_NAME, Whose, as_csv
-from iglayers.contacts.model import ContactRow, Suppression
+from iglayers.contacts.model import ERASURE, OPT_OUT, ContactRow, Suppression
 from iglayers.contacts.usernames import InvalidUsername, canonical
 from iglayers.core.clock import Moment
 from iglayers.core.csv_text import MEDIA_TYPE
@@ -20,7 +20,7 @@ from iglayers.dashboard.queries import client_names
 from iglayers.dashboard.request import PageRequest, Undo
 
 # Lists of ours can be written again as they were; what a person asked for cannot.
-_CAN_BE_UNDONE = ("manual", "import")
+_KEPT = (OPT_OUT, ERASURE)
 
 
 @get("/suppressions")
@@ -43,7 +43,7 @@ async def list_suppressions(request: PageRequest) -> Response[bytes]:
     return page(
         request, "suppressions/_table.html" if request.is_fragment else "suppressions/list.html", title="Suppressions",
         found=paged(found, limit), clients=clients, names={each.id: each.name for each in clients}, refused=refused,
-        client_id=str(client_id or ""), can_be_undone=_CAN_BE_UNDONE,
+        client_id=str(client_id or ""), kept=_KEPT,
     )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ async def suppress(request: PageRequest) -> Response[bytes]:
     client_id = form.text("clientId")
     wanted = form.read(
         WantedSuppression, instagramUsername=form.get("instagramUsername"), clientId=client_id,
-        reason=form.text("reason"), expiresAt=form.text("expiresAt"),
+        reason=form.text("reason"), source=form.text("source"), expiresAt=form.text("expiresAt"),
     )  # fmt: skip
     async with request.change() as conn:
         was_there = await _is_suppressed(conn, request, wanted)
@@ -82,10 +82,10 @@ async def lift(request: PageRequest) -> Response[bytes]:
             conn, request.caller, form.get("instagramUsername"), client_id=client_id, pepper=request.services.pepper
         )
     undo = None
-    if lifted.source in _CAN_BE_UNDONE:
+    if lifted.source not in _KEPT:
         fields = {
             "instagramUsername": lifted.username, "clientId": lifted.client_id, "reason": lifted.reason,
-            "expiresAt": lifted.expires_at and Moment.of(lifted.expires_at).rfc3339(),
+            "source": lifted.source, "expiresAt": lifted.expires_at and Moment.of(lifted.expires_at).rfc3339(),
         }  # fmt: skip
         undo = Undo("/suppressions/one", {name: str(item or "") for name, item in fields.items()})
     return request.go(request.back(), flash=f"{lifted.username} may be written to again.", undo=undo)

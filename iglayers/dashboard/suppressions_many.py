@@ -55,6 +55,7 @@ async def import_suppressions(request: PageRequest) -> Response[bytes]:
             lambda: actions.read_sheet(read_rows(file), pepper=pepper, client_id=client_id, now=caller.now)
         )
         async with request.change() as conn:
+            await actions.check_client(conn, caller, client_id)
             done = await actions.suppress_read(conn, caller, reading, source="import")
     except (Invalid, NotFound) as error:
         # Wherever in the file it stands, it is told at the file.

@@ -110,6 +110,10 @@ async def replay(conn: Connection, caller: Caller, endpoint_id: EndpointId, want
 
     Types that are asked for by name come even if the endpoint does not hear of them.
     """
+    if wanted.types == []:
+        raise Invalid(
+            "types must name at least one event.", param="types", remedy="Leave it out for all that it hears of."
+        )
     endpoint = await lock(conn, caller, endpoint_id)
     if endpoint.state is EndpointState.DISABLED:
         raise InvalidState(f"The endpoint is disabled ({endpoint.disabled_reason}).", remedy="Enable it first.")

@@ -43,8 +43,8 @@ def _types(text: str | None) -> list[EventType] | None:
         return None
     try:
         return [EventType(name.strip()) for name in text.split(",")]
-    except ValueError as error:
-        raise Invalid(f"types: {error}.", param="types") from None
+    except ValueError:
+        raise Invalid(f"types must be one or more of {', '.join(EventType)}.", param="types") from None
 
 
 ROUTES = [list_events, show_event]

@@ -7,9 +7,9 @@ The promise is the opposite of `sending/send.py`: what nobody knows is tried aga
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
@@ -40,13 +40,15 @@ HEALTHY_SLOTS = 1_000
 FAILING_SLOTS = 100
 MOST_ENDPOINTS = 1_000
 # Taken ahead for one endpoint; little where it fails, so that what is new need not wait behind what was taken.
-AHEAD = 256
+AHEAD = 512
 AHEAD_FAILING = PER_ENDPOINT
 # Answers of one endpoint that are not written down yet; then it waits for the database.
 MOST_UNWRITTEN = 1_024
 BATCH = 2_000
-# How long an answer waits for others to be written down with it.
+# How long an answer waits for others to be written down with it, so many times over while so many come in each.
 GATHER_S = 0.02
+GATHER_TIMES = 5
+MANY = 16
 # An endpoint is held this long after its last delivery: the next may come soon.
 HOLD_S = 1.0
 PAUSE_S = 0.5
@@ -65,9 +67,9 @@ async def work(services: Services, stopping: asyncio.Event) -> None:
 class Line:
     """An endpoint that this worker holds: what it has taken for it, and what is not yet written down."""
 
-    def __init__(self, endpoint_id: UUID, *, held_until: datetime) -> None:
+    def __init__(self, endpoint_id: UUID, *, held_until: datetime, begin_until: datetime) -> None:
         self.endpoint_id: UUID = endpoint_id
-        self.held_until: datetime = held_until
+        self.hold(held_until, begin_until)
         self.waiting: deque[Picked] = deque()
         self.unwritten: dict[UUID, UUID] = {}
         self.carriers: int = 0
@@ -80,6 +82,11 @@ class Line:
         self.next_slot: float = 0.0
         self.busy_at: float = time.monotonic()
 
+    def hold(self, until: datetime, begin_until: datetime) -> None:
+        """It is this worker's until then; what begins, begins early enough to end before."""
+        self.held_until: datetime = until
+        self.begin_until: datetime = begin_until
+
     @property
     def is_idle(self) -> bool:
         return not self.unwritten and not self.carriers
@@ -89,7 +96,7 @@ class Line:
         """How much more may be taken: nothing while much is left, so that it is taken in large parts."""
         ahead = AHEAD_FAILING if self.is_failing else AHEAD
         left = len(self.waiting)
-        if (self.has_more and left > ahead // 2) or len(self.unwritten) >= MOST_UNWRITTEN:
+        if (self.has_more and left > ahead // 4) or len(self.unwritten) >= MOST_UNWRITTEN:
             return 0
         # Requests on their way to an endpoint that fails may end late: they count, so that little is taken ahead.
         return max(0, ahead - (len(self.unwritten) if self.is_failing else left))
@@ -214,7 +221,7 @@ class Deliverer:
                 if line.room
             ]
             if rooms:
-                self._give_out(await self._pick(rooms, now), rooms)
+                self._give_out(await self._pick(rooms, now), rooms, now)
             await self._give_back(found)
         return any(line.is_low for line in self._lines.values())
 
@@ -225,7 +232,7 @@ class Deliverer:
         until = now + self._lease
         async with self._db.transaction() as conn:
             taken = await queries_engine.take(conn, self._worker, endpoint_ids[:free], now=now, lease_until=until)
-        self._lines |= {each: Line(each, held_until=until) for each in taken}
+        self._lines |= {each: Line(each, held_until=until, begin_until=until - self._deadline) for each in taken}
 
     async def _pick(self, rooms: Sequence[Room], now: Moment) -> list[Picked]:
         until = now + self._lease
@@ -234,21 +241,23 @@ class Deliverer:
             picked = await queries_engine.pick(conn, self._worker, rooms, now=now, lease_until=until)
         for target in targets:
             line = self._lines[target.id.uuid]
-            line.target = target
+            if line.target != target:
+                line.target = target
             line.is_marked = line.is_failing = target.failing_since is not None
-        for each in picked:
-            self._lines[each.endpoint_id].held_until = until
         return picked
 
-    def _give_out(self, picked: Sequence[Picked], rooms: Sequence[Room]) -> None:
+    def _give_out(self, picked: Sequence[Picked], rooms: Sequence[Room], now: Moment) -> None:
+        until = now + self._lease
+        taken: defaultdict[UUID, list[Picked]] = defaultdict(list)
         for each in picked:
-            line = self._lines[each.endpoint_id]
-            line.waiting.append(each)
-            line.unwritten[each.attempt_id] = each.delivery_id
-        taken = Counter(each.endpoint_id for each in picked)
+            taken[each.endpoint_id].append(each)
         for room in rooms:
-            line = self._lines[room.endpoint_id]
-            line.has_more = taken[room.endpoint_id] == room.most
+            line, new = self._lines[room.endpoint_id], taken[room.endpoint_id]
+            if new:
+                line.hold(until, until - self._deadline)
+            line.waiting.extend(new)
+            line.unwritten |= {each.attempt_id: each.delivery_id for each in new}
+            line.has_more = len(new) == room.most
             for _ in range(min(len(line.waiting), PER_ENDPOINT - line.carriers)):
                 line.carriers += 1
                 task = asyncio.create_task(self._carry(line))
@@ -282,7 +291,7 @@ class Deliverer:
         for endpoint_id in ending:
             line = self._lines[endpoint_id]
             if endpoint_id in kept:
-                line.held_until = until
+                line.hold(until, until - self._deadline)
             else:
                 line.drop_waiting()
 
@@ -296,7 +305,7 @@ class Deliverer:
                     if not line.waiting:
                         return
                     now = self._now()
-                    if line.held_until < now + self._deadline:
+                    if line.begin_until < now:
                         line.drop_waiting()
                         return
                     await self._attempt(line, line.waiting.popleft(), now)
@@ -335,17 +344,18 @@ class Deliverer:
     def _signer(self, line: Line, target: Target, now: Moment) -> Signer:
         """Made once for each change of the endpoint, and once when a rotation's overlap ends."""
         overlaps = target.previous_until is not None and now < target.previous_until
-        if line.signer is None or line.signer[:2] != (target, overlaps):
+        made = line.signer
+        if made is None or made[0] is not target or made[1] is not overlaps:
             secrets = opened(target, target.id, vault=self._vault, now=now)
-            line.signer = (target, overlaps, Signer(secrets))
-        return line.signer[2]
+            line.signer = made = (target, overlaps, Signer(secrets))
+        return made[2]
 
     async def _write_forever(self) -> None:
         while True:
             await self._answered.wait()
             self._answered.clear()
             while self._results:
-                await asyncio.sleep(GATHER_S)
+                await self._gather()
                 try:
                     await self._write()
                 except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -355,16 +365,28 @@ class Deliverer:
                     log.exception("deliver.write_failed")
                     await asyncio.sleep(PAUSE_S)
 
+    async def _gather(self) -> None:
+        """Let answers come together while they come fast: each writing has its cost."""
+        for _ in range(GATHER_TIMES):
+            before = len(self._results)
+            await asyncio.sleep(GATHER_S)
+            if len(self._results) - before < MANY:
+                return
+
     async def _write(self) -> None:
         """Write down what has come back, in one transaction; until that has succeeded it is tried again."""
         batch = list(islice(self._results, BATCH))
         failing = {line.endpoint_id for line in self._lines.values() if line.is_marked}
         news = news_of(batch, failing=failing)
-        async with self._endpoint_rows if news else nullcontext(), self._db.transaction() as conn:
-            if news:
+        results = [result for _, result in batch]
+        if news:
+            async with self._endpoint_rows, self._db.transaction() as conn:
                 await queries_engine.tell_endpoints(conn, news)
-            await queries_engine.log_results(conn, [result for _, result in batch])
-            await self._disable(conn, batch)
+                await queries_engine.log_results(conn, results)
+                await self._disable(conn, batch)
+        else:  # all were taken, by endpoints that take: one statement, which commits by itself
+            async with self._db.connection() as conn:
+                await queries_engine.log_results(conn, results)
         for each in news:
             self._lines[each.endpoint_id].is_marked = each.failed_at is not None
         for picked, _ in batch:

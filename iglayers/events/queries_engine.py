@@ -6,6 +6,7 @@ whoever comes after a crash can write those attempts down. `now` is real time, b
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
 from uuid import UUID
 
 import msgspec
@@ -171,7 +172,7 @@ async def take(
             FROM free
             CROSS JOIN LATERAL unnest(free.attempt_ids, free.attempted_ids) AS had (attempt_id, delivery_id)
             JOIN deliveries d ON d.id = had.delivery_id
-            ON CONFLICT (id) DO NOTHING
+            ON CONFLICT (delivery_id, id) DO NOTHING
             RETURNING delivery_id
         ), counted AS (
             UPDATE deliveries d
@@ -201,30 +202,32 @@ async def pick(
     conn: Connection, worker: UUID, rooms: Sequence[Room], *, now: datetime, lease_until: datetime
 ) -> list[Picked]:
     """The next deliveries of endpoints that this worker holds: new ones first, then those whose moment has come."""
+    # Arrays of different lengths do not make an array of arrays: one for all, and where each ends.
+    ends = list(accumulate((len(room.attempts) for room in rooms), initial=0))
     found = await conn.fetch("""
         WITH line AS MATERIALIZED (
-            SELECT e.id, e.workspace_id, asked.most, asked.attempts::uuid[] AS attempts,
-                   asked.attempted::uuid[] AS attempted
-            FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::text[]) AS asked (id, most, attempts, attempted)
+            SELECT e.id, e.workspace_id, asked.most, ($6::uuid[])[asked.above + 1 : asked.upto] AS attempts,
+                   ($7::uuid[])[asked.above + 1 : asked.upto] AS attempted
+            FROM unnest($2::uuid[], $3::integer[], $4::integer[], $5::integer[]) AS asked (id, most, above, upto)
             JOIN webhook_endpoints e ON e.id = asked.id
             WHERE e.state = 'enabled' AND e.lease_id = $1
         ), next AS MATERIALIZED (
-            SELECT line.id AS endpoint_id, line.workspace_id, d.id, d.event_id, d.tries,
+            SELECT line.id AS endpoint_id, line.workspace_id, d.id, d.event_id, d.tries, d.due_at,
                    -- The moment, and chance, as a delivery's id has it.
                    delivery_id(moment.id) AS attempt_id
             FROM line
             CROSS JOIN (SELECT event_id() AS id) moment
             CROSS JOIN LATERAL (
-                (SELECT n.id, n.event_id, n.tries
+                (SELECT n.id, n.event_id, n.tries, n.due_at
                  FROM deliveries n
                  WHERE n.endpoint_id = line.id AND n.state = 'pending' AND n.due_at IS NULL
                    AND n.id <> ALL (line.attempted)
                  ORDER BY n.event_id
                  LIMIT line.most)
                 UNION ALL
-                (SELECT w.id, w.event_id, w.tries
+                (SELECT w.id, w.event_id, w.tries, w.due_at
                  FROM deliveries w
-                 WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $6
+                 WHERE w.endpoint_id = line.id AND w.state = 'pending' AND w.due_at <= $8
                    AND w.id <> ALL (line.attempted)
                  ORDER BY w.due_at
                  LIMIT line.most)
@@ -232,7 +235,7 @@ async def pick(
             ) d
         ), held AS (
             UPDATE webhook_endpoints e
-            SET lease_until = $7, attempt_ids = line.attempts || took.attempts,
+            SET lease_until = $9, attempt_ids = line.attempts || took.attempts,
                 attempted_ids = line.attempted || took.attempted
             FROM line
             JOIN (SELECT endpoint_id, array_agg(attempt_id) AS attempts, array_agg(id) AS attempted
@@ -243,16 +246,13 @@ async def pick(
                next.event_id, v.type, v.created_at, v.sequence, v.data
         FROM next
         LEFT JOIN events v ON v.id = next.event_id
-    """, worker, [room.endpoint_id for room in rooms], [room.most for room in rooms],
-        [_array(room.attempts) for room in rooms], [_array(room.attempted) for room in rooms], now,
-        lease_until)  # fmt: skip
+        -- The join may lose the order: what is new first.
+        ORDER BY next.due_at NULLS FIRST, next.event_id
+    """, worker, [room.endpoint_id for room in rooms], [room.most for room in rooms], ends[:-1],
+        ends[1:], [each for room in rooms for each in room.attempts],
+        [each for room in rooms for each in room.attempted], now, lease_until)  # fmt: skip
     # Columns in the order of the fields: reading them by name takes longer than all else here.
     return [Picked(*record) for record in found]
-
-
-def _array(ids: Sequence[UUID]) -> str:
-    # Arrays of different lengths do not make an array of arrays; as texts they do.
-    return "{" + ",".join(map(str, ids)) + "}"
 
 
 async def log_results(conn: Connection, results: Sequence[Result]) -> None:
@@ -261,10 +261,14 @@ async def log_results(conn: Connection, results: Sequence[Result]) -> None:
         conn,
         """
         WITH result AS MATERIALIZED (
-            SELECT * FROM unnest(
+            SELECT r.*, a.id IS NULL AS is_new
+            FROM unnest(
                 $1::uuid[], $2::uuid[], $3::timestamptz[], $4::integer[], $5::text[], $6::smallint[], $7::text[],
                 $8::text[], $9::text[], $10::timestamptz[]
             ) AS r (attempt_id, delivery_id, started_at, duration_ms, address, status, error, response, state, due_at)
+            LEFT JOIN delivery_attempts a ON a.delivery_id = r.delivery_id AND a.id = r.attempt_id
+            -- Somebody may have written it down as interrupted while this worker was silent, and counted it.
+            WHERE a.id IS NULL OR a.error = 'interrupted'
         ), logged AS (
             INSERT INTO delivery_attempts (id, workspace_id, delivery_id, cause, started_at, duration_ms, address,
                                            status, error, response)
@@ -272,14 +276,13 @@ async def log_results(conn: Connection, results: Sequence[Result]) -> None:
                    r.status, r.error, r.response
             FROM result r
             JOIN deliveries d ON d.id = r.delivery_id
-            -- Somebody may have written it down as interrupted while this worker was silent.
-            ON CONFLICT (id) DO UPDATE
+            ON CONFLICT (delivery_id, id) DO UPDATE
             SET started_at = EXCLUDED.started_at, duration_ms = EXCLUDED.duration_ms, address = EXCLUDED.address,
                 status = EXCLUDED.status, error = EXCLUDED.error, response = EXCLUDED.response
         )
         UPDATE deliveries d
         SET state = r.state, tries = CASE WHEN r.state = 'delivered' THEN 0 ELSE d.tries + 1 END,
-            attempts = d.attempts + 1, due_at = r.due_at, status = r.status,
+            attempts = d.attempts + r.is_new::integer, due_at = r.due_at, status = r.status,
             error = r.error, ended_at = CASE WHEN r.state = 'pending' THEN NULL ELSE r.started_at END
         FROM result r
         WHERE d.id = r.delivery_id AND d.state = 'pending'

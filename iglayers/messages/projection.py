@@ -82,6 +82,7 @@ class Plan(msgspec.Struct, kw_only=True):
     follow_ups: list[tuple[datetime, int, int]] = []  # due, whose (index of the sender), how many steps are behind it
     monthly_limit: int | None = None
     month_sent: int = 0
+    most_played: int = MOST_PLAYED
 
     @property
     def day_zone(self) -> str:
@@ -114,23 +115,35 @@ class _Play:
         self._month_sent: int = plan.month_sent
         # For each sender: when a follow-up to one of its people is due, and how many steps are behind it.
         self._due: list[list[tuple[datetime, int]]] = [[] for _ in plan.senders]
-        for due_at, number, behind in plan.follow_ups:
-            heapq.heappush(self._due[number], (due_at, behind))
         self._firsts: int = plan.firsts
+        self._waiting: int = 0  # follow-ups that are due or follow on one that is
+        for due_at, number, behind in plan.follow_ups:
+            self._plan_follow_up(number, due_at, behind)
         self._has_ended: bool = False
 
     def run(self) -> Projection:
         for _ in range(_MOST_LOOKS):
-            if self._left() == 0 or self._has_ended or not self._plan.senders or len(self._sent) >= MOST_PLAYED:
+            if (
+                self._left() == 0
+                or self._has_ended
+                or not self._plan.senders
+                or len(self._sent) >= self._plan.most_played
+            ):
                 break
             self._look()
         return self._told()
 
     def _left(self) -> int:
         """Messages still to go, those of steps that are not planned yet among them."""
-        steps = len(self._plan.delays_h)
-        waiting = sum(1 + steps - behind for due in self._due for _, behind in due)
-        return self._firsts * (1 + steps) + waiting
+        return self._firsts * self._from(0) + self._waiting
+
+    def _from(self, step: int) -> int:
+        """Messages from this step of a person on, with it."""
+        return 1 + len(self._plan.delays_h) - step
+
+    def _plan_follow_up(self, number: int, due_at: datetime, behind: int) -> None:
+        heapq.heappush(self._due[number], (due_at, behind))
+        self._waiting += self._from(behind)
 
     def _look(self) -> None:
         """One look of the engine: a message, or the moment of the next look."""
@@ -197,10 +210,11 @@ class _Play:
         due, behind = self._due[number], 0
         if due and due[0][0] <= self._at:
             behind = heapq.heappop(due)[1]
+            self._waiting -= self._from(behind)
         else:
             self._firsts -= 1
         if behind < len(self._plan.delays_h):
-            heapq.heappush(due, (self._at + timedelta(hours=self._plan.delays_h[behind]), behind + 1))
+            self._plan_follow_up(number, self._at + timedelta(hours=self._plan.delays_h[behind]), behind + 1)
 
     def _told(self) -> Projection:
         left = self._left()

@@ -214,7 +214,7 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[C
     """The texts to these people and what came back about them; that they were written to stays in the ledger."""
     await execute(conn, """
         UPDATE messages
-        SET body = NULL, evidence = '[]', held = NULL, held_until = NULL,
+        SET body = NULL, reason = NULL, evidence = '[]', held = NULL, held_until = NULL,
             state = CASE WHEN state = 'handed_over' THEN 'skipped' ELSE state END
         WHERE workspace_id = $1 AND contact_id = ANY ($2)
     """, workspace_id, contact_ids)  # fmt: skip

@@ -83,6 +83,7 @@ CREATE TABLE api_keys (
     last4 text NOT NULL,
     scopes text[] NOT NULL,
     client_id uuid,                                 -- bound to one client; REFERENCES clients, added below
+    addresses text[] NOT NULL DEFAULT '{}',         -- networks that it may be used from; empty: all
     expires_at timestamptz,                         -- (real)
     revoked_at timestamptz,                         -- (real)
     last_used_at timestamptz,                       -- (real)
@@ -207,9 +208,8 @@ CREATE TABLE delivery_attempts (
     status smallint,
     error text,
     response text,
-    PRIMARY KEY (id)
+    PRIMARY KEY (delivery_id, id)                   -- the one index there is: each attempt is written under load
 ) PARTITION BY RANGE (id);
-CREATE INDEX delivery_attempts_by_delivery ON delivery_attempts (workspace_id, delivery_id, id);
 
 -- "Everything since a moment, once more": written forward in parts, each in one transaction with its mark.
 CREATE TABLE webhook_replays (
@@ -365,7 +365,7 @@ CREATE TABLE suppressions (
     contact_id uuid NOT NULL REFERENCES contacts,
     client_id uuid REFERENCES clients,              -- null: for the whole workspace
     reason text NOT NULL DEFAULT '',
-    source text NOT NULL,                           -- manual, import, opt_out, erasure
+    source text NOT NULL,                           -- manual, import, opt_out, erasure, or the caller's word
     expires_at timestamptz,
     created_at timestamptz NOT NULL,
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)
@@ -468,6 +468,17 @@ CREATE INDEX conversations_by_workspace ON conversations (workspace_id, id);
 CREATE INDEX conversations_unnamed ON conversations (name_due_at) WHERE name_due_at IS NOT NULL;
 CREATE INDEX conversations_by_contact ON conversations (contact_id);
 CREATE INDEX conversations_by_activity ON conversations (workspace_id, active_at, id);
+
+-- What a provider posted and was told to be kept, as it came: taken apart into inbound within a second, and gone then.
+CREATE TABLE inbound_posts (
+    id uuid PRIMARY KEY,
+    body bytea NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),  -- (real)
+    failures smallint NOT NULL DEFAULT 0,
+    not_before timestamptz                          -- (real) when it is tried again after a failure
+);
+-- Compressing would take longer than writing, while the provider waits.
+ALTER TABLE inbound_posts ALTER body SET STORAGE EXTERNAL;
 
 -- What came in, as the provider said it; read by the replies slice.
 CREATE TABLE inbound (
@@ -609,6 +620,54 @@ CREATE INDEX targets_followups ON targets (campaign_id, sender_id, next_due_at)
 CREATE INDEX targets_by_state ON targets (campaign_id, state, id);
 CREATE INDEX targets_by_contact ON targets (contact_id);
 
+-- How many targets of a campaign stand in each state, and for which code they ended unsent: a sum over rows that are
+-- only ever added, so that no two writers wait for each other. Their triggers write what a statement changed, with it
+-- or not at all; `fold_counts` of the worker makes few rows of many. No foreign key: its check would wait for whoever
+-- completes the campaign, and the targets of a deleted campaign take their counts back themselves.
+CREATE TABLE target_counts (
+    campaign_id uuid NOT NULL,
+    state text NOT NULL,
+    code text,
+    number bigint NOT NULL
+);
+CREATE INDEX target_counts_by_campaign ON target_counts (campaign_id);
+
+-- Why a target was skipped or failed, as statistics count it; null in other states.
+CREATE FUNCTION ended_code(state text, error_code text, reason text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN state IN ('skipped', 'failed') THEN coalesce(error_code, reason) END
+$$;
+
+CREATE FUNCTION count_targets() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CASE TG_OP
+    WHEN 'INSERT' THEN
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, ended_code(state, error_code, reason), count(*) FROM come GROUP BY 1, 2, 3;
+    WHEN 'DELETE' THEN
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, ended_code(state, error_code, reason), -count(*) FROM gone GROUP BY 1, 2, 3;
+    ELSE
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, code, sum(number)
+        FROM (
+            SELECT campaign_id, state, ended_code(state, error_code, reason) AS code, 1 AS number FROM come
+            UNION ALL
+            SELECT campaign_id, state, ended_code(state, error_code, reason), -1 FROM gone
+        ) AS changed
+        GROUP BY campaign_id, state, code
+        HAVING sum(number) <> 0;
+    END CASE;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER targets_come AFTER INSERT ON targets REFERENCING NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION count_targets();
+CREATE TRIGGER targets_change AFTER UPDATE ON targets REFERENCING OLD TABLE AS gone NEW TABLE AS come
+    FOR EACH STATEMENT EXECUTE FUNCTION count_targets();
+CREATE TRIGGER targets_go AFTER DELETE ON targets REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION count_targets();
+
 -- A CSV file on its way into a campaign. Each batch of its rows is one transaction, which also moves the mark.
 CREATE TABLE imports (
     id uuid PRIMARY KEY,
@@ -715,9 +774,11 @@ CREATE INDEX messages_cards ON messages (workspace_id, sender_id, id) WHERE stat
 CREATE INDEX messages_cards_by_campaign ON messages (campaign_id) WHERE state IN ('handed_over', 'claimed');
 CREATE INDEX messages_leases ON messages (lease_until) WHERE state IN ('sending', 'claimed');
 CREATE INDEX messages_held ON messages (held_until) WHERE held_until IS NOT NULL;
-CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) WHERE counts;
-CREATE INDEX messages_by_campaign ON messages (campaign_id, begun_at) WHERE counts;
-CREATE INDEX messages_by_client ON messages (client_id, begun_at) WHERE counts;
+-- What the numbers over time ask for stands in these, so that they read no messages but the newest.
+CREATE INDEX messages_by_sender ON messages (sender_id, begun_at) INCLUDE (kind, state) WHERE counts;
+CREATE INDEX messages_by_campaign ON messages (campaign_id, begun_at) INCLUDE (kind, state, step, variant, sender_id)
+    WHERE counts;
+CREATE INDEX messages_by_client ON messages (client_id, begun_at) INCLUDE (kind, state) WHERE counts;
 CREATE INDEX messages_bad_by_campaign ON messages (campaign_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_bad_by_sender ON messages (sender_id, begun_at) WHERE state IN ('failed', 'unknown');
 CREATE INDEX messages_unknown ON messages (workspace_id, id) WHERE state = 'unknown';

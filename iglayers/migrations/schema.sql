@@ -18,6 +18,31 @@ CREATE FUNCTION public.campaign_texts(of_workspace uuid, of_campaign uuid) RETUR
                'variants', variants) ORDER BY step) FILTER (WHERE step > 0), '[]')
     FROM steps
 $$;
+CREATE FUNCTION public.count_targets() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    CASE TG_OP
+    WHEN 'INSERT' THEN
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, ended_code(state, error_code, reason), count(*) FROM come GROUP BY 1, 2, 3;
+    WHEN 'DELETE' THEN
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, ended_code(state, error_code, reason), -count(*) FROM gone GROUP BY 1, 2, 3;
+    ELSE
+        INSERT INTO target_counts (campaign_id, state, code, number)
+        SELECT campaign_id, state, code, sum(number)
+        FROM (
+            SELECT campaign_id, state, ended_code(state, error_code, reason) AS code, 1 AS number FROM come
+            UNION ALL
+            SELECT campaign_id, state, ended_code(state, error_code, reason), -1 FROM gone
+        ) AS changed
+        GROUP BY campaign_id, state, code
+        HAVING sum(number) <> 0;
+    END CASE;
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION public.delivery_id(of_event uuid) RETURNS uuid
     LANGUAGE sql
     AS $$
@@ -48,6 +73,11 @@ BEGIN
     RETURN dropped;
 END
 $_$;
+CREATE FUNCTION public.ended_code(state text, error_code text, reason text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN state IN ('skipped', 'failed') THEN coalesce(error_code, reason) END
+$$;
 CREATE FUNCTION public.event_id() RETURNS uuid
     LANGUAGE sql
     AS $$
@@ -112,6 +142,7 @@ CREATE TABLE public.api_keys (
     last4 text NOT NULL,
     scopes text[] NOT NULL,
     client_id uuid,
+    addresses text[] DEFAULT '{}'::text[] NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
@@ -347,6 +378,14 @@ CREATE TABLE public.inbound (
     contact_id uuid,
     CONSTRAINT inbound_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'echo'::text, 'deletion'::text, 'edit'::text, 'reaction'::text, 'read'::text, 'comment'::text, 'referral'::text, 'other'::text])))
 );
+CREATE TABLE public.inbound_posts (
+    id uuid NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failures smallint DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone
+);
+ALTER TABLE ONLY public.inbound_posts ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE TABLE public.instagram_logins (
     state_hash bytea NOT NULL,
     workspace_id uuid NOT NULL,
@@ -560,6 +599,12 @@ CREATE TABLE public.suppressions (
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL
 );
+CREATE TABLE public.target_counts (
+    campaign_id uuid NOT NULL,
+    state text NOT NULL,
+    code text,
+    number bigint NOT NULL
+);
 CREATE TABLE public.targets (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -694,7 +739,7 @@ ALTER TABLE ONLY public.conversations
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.delivery_attempts
-    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, id);
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.first_contacts
@@ -711,6 +756,8 @@ ALTER TABLE ONLY public.imports
     ADD CONSTRAINT imports_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.inbound_posts
+    ADD CONSTRAINT inbound_posts_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.inbound
     ADD CONSTRAINT inbound_sender_id_provider_key_key UNIQUE (sender_id, provider_key);
 ALTER TABLE ONLY public.instagram_logins
@@ -794,7 +841,6 @@ CREATE INDEX conversations_unnamed ON public.conversations USING btree (name_due
 CREATE INDEX deliveries_by_endpoint ON ONLY public.deliveries USING btree (workspace_id, endpoint_id, id);
 CREATE INDEX deliveries_new ON ONLY public.deliveries USING btree (endpoint_id, event_id) WHERE ((state = 'pending'::text) AND (due_at IS NULL));
 CREATE INDEX deliveries_waiting ON ONLY public.deliveries USING btree (endpoint_id, due_at) WHERE ((state = 'pending'::text) AND (due_at IS NOT NULL));
-CREATE INDEX delivery_attempts_by_delivery ON ONLY public.delivery_attempts USING btree (workspace_id, delivery_id, id);
 CREATE INDEX events_feed ON ONLY public.events USING btree (workspace_id, tx, id);
 CREATE INDEX first_contacts_by_target ON public.first_contacts USING btree (target_id);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
@@ -808,10 +854,10 @@ CREATE INDEX inbound_unprocessed ON public.inbound USING btree (id) WHERE (proce
 CREATE INDEX message_templates_by_workspace ON public.message_templates USING btree (workspace_id, id);
 CREATE INDEX messages_bad_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
 CREATE INDEX messages_bad_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE (state = ANY (ARRAY['failed'::text, 'unknown'::text]));
-CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) WHERE counts;
-CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_campaign ON public.messages USING btree (campaign_id, begun_at) INCLUDE (kind, state, step, variant, sender_id) WHERE counts;
+CREATE INDEX messages_by_client ON public.messages USING btree (client_id, begun_at) INCLUDE (kind, state) WHERE counts;
 CREATE INDEX messages_by_contact ON public.messages USING btree (contact_id, begun_at);
-CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) WHERE counts;
+CREATE INDEX messages_by_sender ON public.messages USING btree (sender_id, begun_at) INCLUDE (kind, state) WHERE counts;
 CREATE INDEX messages_cards ON public.messages USING btree (workspace_id, sender_id, id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_cards_by_campaign ON public.messages USING btree (campaign_id) WHERE (state = ANY (ARRAY['handed_over'::text, 'claimed'::text]));
 CREATE INDEX messages_held ON public.messages USING btree (held_until) WHERE (held_until IS NOT NULL);
@@ -834,6 +880,7 @@ CREATE INDEX senders_by_instagram_id ON public.senders USING btree (instagram_id
 CREATE INDEX senders_ready ON public.senders USING btree (workspace_id, ready_at) WHERE ((state = 'active'::text) AND (archived_at IS NULL));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX suppressions_by_workspace ON public.suppressions USING btree (workspace_id, id);
+CREATE INDEX target_counts_by_campaign ON public.target_counts USING btree (campaign_id);
 CREATE INDEX targets_by_contact ON public.targets USING btree (contact_id);
 CREATE INDEX targets_by_state ON public.targets USING btree (campaign_id, state, id);
 CREATE INDEX targets_first ON public.targets USING btree (campaign_id, next_due_at, id) WHERE ((next_due_at IS NOT NULL) AND (next_step = 0));
@@ -842,6 +889,9 @@ CREATE INDEX webhook_endpoints_by_workspace ON public.webhook_endpoints USING bt
 CREATE INDEX webhook_endpoints_due ON public.webhook_endpoints USING btree (due_at) WHERE ((state = 'enabled'::text) AND (due_at IS NOT NULL));
 CREATE INDEX webhook_replays_by_endpoint ON public.webhook_replays USING btree (workspace_id, endpoint_id, id);
 CREATE UNIQUE INDEX webhook_replays_running ON public.webhook_replays USING btree (endpoint_id) WHERE (state = 'running'::text);
+CREATE TRIGGER targets_change AFTER UPDATE ON public.targets REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
+CREATE TRIGGER targets_come AFTER INSERT ON public.targets REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
+CREATE TRIGGER targets_go AFTER DELETE ON public.targets REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_client_id_fkey FOREIGN KEY (client_id) REFERENCES public.clients(id);
 ALTER TABLE ONLY public.api_keys

@@ -12,7 +12,7 @@ from iglayers.core.ids import CampaignId, TargetId
 from iglayers.reports import eligibility, merge, people, preflight, queries, stats, status, timeline
 from iglayers.reports.export import FORMATS, Streamed, results_file
 from iglayers.reports.model import Filters, Results
-from iglayers.targets import queries as targets
+from iglayers.targets import queries_counts
 from iglayers.targets.model import TargetNotFound, states_named
 
 
@@ -34,7 +34,7 @@ async def _page(request: ApiRequest, campaign_id: CampaignId, filters: Filters) 
     caller, limit, before = request.caller, request.limit(), request.cursor(TargetId)
     async with request.connection() as conn:
         campaign = await campaigns.find(conn, request.caller, campaign_id)
-        counts = await targets.counts(conn, caller.workspace_id, campaign_id)
+        counts = await queries_counts.counts(conn, caller.workspace_id, campaign_id)
         found = await queries.page(
             conn, caller.workspace_id, campaign_id, filters=filters, before=before, limit=limit + 1
         )
@@ -128,10 +128,11 @@ async def merge_people(request: ApiRequest) -> Response[bytes]:
 
 @delete("/contacts/{username:str}", scope_needed=Scope.ADMIN, status_code=200)
 async def erase_person(request: ApiRequest) -> Response[bytes]:
-    username = request.path_params["username"]
+    username, services = request.path_params["username"], request.services
     async with request.unit() as unit:
-        erased = await people.erase(unit.conn, request.caller, username, pepper=request.services.pepper)
-        return unit.answer(erased)
+        return unit.answer(
+            await people.erase(unit.conn, request.caller, username, pepper=services.pepper, vault=services.vault)
+        )
 
 
 ROUTES = [

@@ -24,14 +24,19 @@ async def count(
     conn: Connection, caller: Caller, campaign: Campaign, *, transports: dict[str, Transport],
     most: int = MOST_TARGETS,
 ) -> list[WayCount]:  # fmt: skip
-    """How many of the first `most` who wait go which way; each by the first account that has one open."""
+    """How many of the first `most` who wait go which way; each by the account that has the best one open."""
     people, senders, known = await _read(conn, caller, campaign, only=None, most=most)
     if not senders:
         return []
+
+    def place(way: WayNow) -> int:
+        assert way.route is not None
+        return ways.rank(transports[way.route.partition(".")[0]], campaign.routes)
+
     routes: Counter[tuple[str | None, str]] = Counter()
     for person in people:
         found = [_way(caller, campaign, person, each, known, transports) for each in senders]
-        chosen = next((each for each in found if each.route is not None), found[0])
+        chosen = min((each for each in found if each.route is not None), key=place, default=found[0])
         routes[chosen.route, chosen.rule] += 1
     return [WayCount(route=route, targets=number, rule=rule) for (route, rule), number in routes.most_common()]
 

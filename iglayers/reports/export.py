@@ -20,7 +20,7 @@ from iglayers.core.wire import json_bytes
 from iglayers.reports import queries
 from iglayers.reports.model import Filters, Result
 
-FORMATS = {"csv": csv_text.MEDIA_TYPE, "ndjson": "application/x-ndjson"}
+FORMATS = {"csv": f"{csv_text.MEDIA_TYPE}; charset=utf-8", "ndjson": "application/x-ndjson"}
 _UNFIT_FOR_A_FILE_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 FIRST_ROWS = 50

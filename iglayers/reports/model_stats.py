@@ -54,14 +54,6 @@ class CampaignStats(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     steps: list[StepNumbers]
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """People who ended in one state for one reason."""
-
-    state: str
-    code: str | None
-    number: int
-
-
 class ClientUsage(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     client_id: ClientId
     client_name: str

@@ -71,9 +71,9 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         lines = [each for each in self.lines() if each.next_at is not None]
         return min(lines, key=lambda each: each.next_at or self.now, default=None)
 
-    def project(self) -> Projection:
-        """The way ahead, if it sent from now on."""
-        return projection.project(self._plan())
+    def project(self, *, most_played: int = projection.MOST_PLAYED) -> Projection:
+        """The way ahead, if it sent from now on; reckoned from the rate behind so many messages."""
+        return projection.project(self._plan(most_played))
 
     def _line(self, facts: SenderFacts) -> SenderLine:
         limits = pacing.sender_limits(_pace(facts), self.now, self.workspace.timezone)
@@ -87,7 +87,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
             budgets=_budgets("sender", limits, lane, self.now),
         )  # fmt: skip
 
-    def _plan(self) -> Plan:
+    def _plan(self, most_played: int) -> Plan:
         active, zone = self.active, self.workspace.timezone
         numbers = {str(each.id.uuid): number for number, each in enumerate(active)}
         waiting = self.waiting
@@ -99,7 +99,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
             senders=[projection.Sender(_pace(each), _lane(each), self.now) for each in active],
             firsts=waiting.firsts, delays_h=self.delays_h,
             follow_ups=[(due_at, numbers[who], step) for due_at, who, step in due if who in numbers],
-            monthly_limit=self.workspace.monthly_limit, month_sent=self.month_sent,
+            monthly_limit=self.workspace.monthly_limit, month_sent=self.month_sent, most_played=most_played,
         )  # fmt: skip
 
 

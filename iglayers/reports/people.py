@@ -1,12 +1,14 @@
 """One person: everything known, and its erasure."""
 
 from iglayers.accounts import actions as accounts
+from iglayers.accounts import answers
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, InsufficientScope
 from iglayers.contacts import actions as contacts
 from iglayers.contacts import queries as contact_queries
 from iglayers.contacts.model import ContactNotFound, ContactRow, MergedMeanwhile, TargetSuppressed
 from iglayers.contacts.usernames import canonical
+from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection
 from iglayers.core.errors import Conflict
 from iglayers.core.ids import ContactId, WorkspaceId
@@ -45,7 +47,7 @@ async def read(conn: Connection, caller: Caller, username: str, *, pepper: bytes
     )  # fmt: skip
 
 
-async def erase(conn: Connection, caller: Caller, username: str, *, pepper: bytes) -> Person:
+async def erase(conn: Connection, caller: Caller, username: str, *, pepper: bytes, vault: Vault) -> Person:
     """Remove what is known of a person from every table, and keep a keyed hash that stays suppressed.
 
     The ledger keeps that somebody was written to, without who or what. Refused while a message is on its way or an
@@ -76,6 +78,7 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     await contact_queries.erase(conn, workspace_id, ids, at=now)
     await event_queries.erase(conn, workspace_id, ids)
     await take_out(conn, workspace_id, handles)
+    await answers.erase(conn, vault, workspace_id, [each.username for each in handles if each.username is not None])
     await accounts.audit(conn, caller, "contact.erased", contact_id)
     return await read(conn, caller, username, pepper=pepper)
 
@@ -86,8 +89,8 @@ async def take_out(conn: Connection, workspace_id: WorkspaceId, handles: list[Co
     names = [each.username for each in handles if each.username is not None]
     await message_queries.erase(conn, workspace_id, ids)
     await reply_queries.erase(conn, workspace_id, ids)
-    await queries_imports.erase_rejects(conn, workspace_id, ids)
     await account_queries.erase_audit(conn, workspace_id, ids)
+    await queries_imports.erase_rejects(conn, workspace_id, ids, names)
     await queries_inbound.erase(conn, workspace_id, ids, names)
     await sandbox_queries.erase(conn, workspace_id, names)
     await queries_imports.erase_names(conn, workspace_id, names)

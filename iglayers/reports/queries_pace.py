@@ -32,12 +32,13 @@ async def serving(
 async def campaign_lane(
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, since: datetime
 ) -> LaneFacts | None:
-    """A campaign's limits and what it began since."""
+    """A campaign's limits and what it began since; no moments where it has no limits."""
     return await row(conn, LaneFacts, """
         SELECT c.id, c.hourly_limit, c.daily_limit,
                ARRAY(
                    SELECT m.begun_at FROM messages m
                    WHERE m.workspace_id = $1 AND m.campaign_id = $2 AND m.counts AND m.begun_at > $3
+                     AND (c.hourly_limit IS NOT NULL OR c.daily_limit IS NOT NULL)
                    ORDER BY m.begun_at) AS begun
         FROM campaigns c
         WHERE c.workspace_id = $1 AND c.id = $2
@@ -63,9 +64,8 @@ async def client_lane(
 async def waiting(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> Waiting:
     """Who is still to be written to: people without a first message, and follow-ups with their moments."""
     found = await row(conn, Waiting, """
-        SELECT (SELECT count(*) FROM targets
-                WHERE workspace_id = $1 AND campaign_id = $2 AND next_step = 0 AND next_due_at IS NOT NULL)::int
-                   AS firsts,
+        SELECT (SELECT coalesce(sum(number), 0) FROM target_counts
+                WHERE campaign_id = $2 AND state = 'queued')::int AS firsts,
                coalesce(array_agg(f.next_due_at), '{}') AS follow_ups,
                coalesce(array_agg(f.sender_id::text), '{}') AS follow_up_senders,
                coalesce(array_agg(f.next_step::int), '{}') AS follow_up_steps

@@ -12,7 +12,7 @@ from iglayers.core.clock import Moment
 from iglayers.core.db import Connection
 from iglayers.reports import queries_stats
 from iglayers.reports.model_stats import CampaignStats, StepNumbers, Usage
-from iglayers.targets import queries as target_queries
+from iglayers.targets import queries_counts
 from iglayers.targets.model import TargetState
 from iglayers.usage import queries as usage_queries
 from iglayers.usage.model import month_bounds, month_of
@@ -31,8 +31,8 @@ async def campaign(conn: Connection, caller: Caller, of: Campaign, *, by: str) -
     workspace = await account_queries.workspace(conn, workspace_id)
     assert workspace is not None
     zone = workspace.timezone if of.schedule is None else of.schedule.timezone
-    counts = await target_queries.counts(conn, workspace_id, of.id)
-    ended = await queries_stats.ended(conn, workspace_id, of.id)
+    counts = await queries_counts.counts(conn, workspace_id, of.id)
+    ended = await queries_counts.ended(conn, workspace_id, of.id)
     funnel = {"targets": sum(counts.values())} | {state.value: number for state, number in counts.items()}
     funnel["optedOut"] = await queries_stats.opted_out(conn, workspace_id, of.id)
     return CampaignStats(

@@ -12,7 +12,7 @@ from iglayers.core.db import Connection
 from iglayers.reports import pace
 from iglayers.reports.model_pace import Budget, CampaignStatus, SenderLine
 from iglayers.reports.pace import Pace
-from iglayers.targets import queries as target_queries
+from iglayers.targets import queries_counts
 
 
 class Why(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ _OF = {"campaign": "the campaign", "client": "the client, over all its campaigns
 async def read(conn: Connection, caller: Caller, campaign: Campaign) -> CampaignStatus:
     """The status of a campaign that the caller may see."""
     found = await pace.read(conn, caller, campaign)
-    counts = await target_queries.counts(conn, caller.workspace_id, campaign.id)
+    counts = await queries_counts.counts(conn, caller.workspace_id, campaign.id)
     told = await _told(conn, found)
     return CampaignStatus(
         campaign_id=campaign.id, status=campaign.state.value, code=told.code, reason=told.reason, remedy=told.remedy,

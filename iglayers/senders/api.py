@@ -34,7 +34,9 @@ async def list_senders(request: ApiRequest) -> Response[bytes]:
             conn, caller.workspace_id, only=caller.client_id, client_id=client_id, username=username, state=state,
             before=before, limit=limit + 1,
         )  # fmt: skip
-    return answer(page(found, limit))
+        listed = page(found, limit)
+        listed.data = await reading.reports(conn, caller, listed.data)
+    return answer(listed)
 
 
 @get("/senders/{id:str}")

@@ -1,5 +1,6 @@
 """The only SQL on senders, and the read of the ledger that tells a sender's budget."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -9,9 +10,18 @@ from iglayers.core.ids import ClientId, SenderId, WorkspaceId
 from iglayers.senders.model import Rest, Sender, SenderState
 
 
+class AskedOf(msgspec.Struct, frozen=True, kw_only=True):
+    """A sender with the limits that hold for it now."""
+
+    sender_id: SenderId
+    hourly: int
+    daily: int
+
+
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger says about one sender: counts of rolling windows, and the n-th latest messages."""
 
+    sender_id: SenderId
     in_hour: int
     in_day: int
     nth_in_hour: datetime | None
@@ -140,32 +150,34 @@ async def in_flight(conn: Connection, workspace_id: WorkspaceId, sender_id: Send
     """, workspace_id, sender_id)  # fmt: skip
 
 
-async def begun(  # noqa: PLR0913 two windows and two limits
-    conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, *, hour_from: datetime, day_from: datetime,
-    hourly: int, daily: int, zone: str,
-) -> Begun:  # fmt: skip
-    """What counts against a sender's limits: everything begun, unknown included, but not `not_sent`."""
-    found = await row(conn, Begun, """
-        WITH counted AS MATERIALIZED (
-            SELECT begun_at
-            FROM messages
-            WHERE workspace_id = $1 AND sender_id = $2 AND counts AND begun_at > $4
-        )
-        SELECT (SELECT count(*) FROM counted WHERE begun_at > $3)::int AS in_hour,
-               (SELECT count(*) FROM counted)::int AS in_day,
-               -- Outside its window the n-th latest limits nothing, so the rows of a day are enough.
-               (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET $5::int - 1 LIMIT 1) AS nth_in_hour,
-               (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET $6::int - 1 LIMIT 1) AS nth_in_day,
-               (SELECT count(*) FROM messages m
-                WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.counts
-                  AND m.begun_at >= date_trunc('day', s.last_begun_at, $7::text) AND m.begun_at <= s.last_begun_at
-               )::int AS day_used,
-               s.last_begun_at
-        FROM senders s
-        WHERE s.workspace_id = $1 AND s.id = $2
-    """, workspace_id, sender_id, hour_from, day_from, hourly, daily, zone)  # fmt: skip
-    assert found is not None
-    return found
+async def begun(
+    conn: Connection, workspace_id: WorkspaceId, asked: Sequence[AskedOf], *, hour_from: datetime, day_from: datetime,
+    zone: str,
+) -> dict[SenderId, Begun]:  # fmt: skip
+    """What counts against senders' limits: everything begun, unknown included, but not `not_sent`."""
+    found = await rows(conn, Begun, """
+        SELECT asked.sender_id, told.*, s.last_begun_at
+        FROM unnest($2::uuid[], $5::int[], $6::int[]) AS asked (sender_id, hourly, daily)
+        JOIN senders s ON s.workspace_id = $1 AND s.id = asked.sender_id
+        CROSS JOIN LATERAL (
+            WITH counted AS MATERIALIZED (
+                SELECT begun_at
+                FROM messages
+                WHERE workspace_id = $1 AND sender_id = asked.sender_id AND counts AND begun_at > $4
+            )
+            SELECT (SELECT count(*) FROM counted WHERE begun_at > $3)::int AS in_hour,
+                   (SELECT count(*) FROM counted)::int AS in_day,
+                   -- Outside its window the n-th latest limits nothing, so the rows of a day are enough.
+                   (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET asked.hourly - 1 LIMIT 1) AS nth_in_hour,
+                   (SELECT begun_at FROM counted ORDER BY begun_at DESC OFFSET asked.daily - 1 LIMIT 1) AS nth_in_day,
+                   (SELECT count(*) FROM messages m
+                    WHERE m.workspace_id = $1 AND m.sender_id = asked.sender_id AND m.counts
+                      AND m.begun_at >= date_trunc('day', s.last_begun_at, $7::text) AND m.begun_at <= s.last_begun_at
+                   )::int AS day_used
+        ) AS told
+    """, workspace_id, [each.sender_id for each in asked], hour_from, day_from, [each.hourly for each in asked],
+        [each.daily for each in asked], zone)  # fmt: skip
+    return {each.sender_id: each for each in found}
 
 
 async def unknown_clients(conn: Connection, workspace_id: WorkspaceId, client_ids: list[ClientId]) -> list[ClientId]:

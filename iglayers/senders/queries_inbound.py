@@ -151,6 +151,15 @@ async def erase(
         UPDATE inbound SET fact = '{}', processed_at = coalesce(processed_at, clock_timestamp())
         WHERE workspace_id = $1 AND contact_id = ANY ($2)
     """, workspace_id, contact_ids)  # fmt: skip
+    # What nobody has read yet is known by the name or the id in it alone.
+    await execute(conn, """
+        UPDATE inbound i SET fact = '{}', processed_at = clock_timestamp()
+        WHERE i.workspace_id = $1 AND i.processed_at IS NULL
+          AND (lower(i.fact ->> 'username') = ANY ($3)
+               OR EXISTS (SELECT FROM conversations v
+                          WHERE v.workspace_id = $1 AND v.sender_id = i.sender_id AND v.igsid = i.fact ->> 'igsid'
+                            AND (v.contact_id = ANY ($2) OR (v.contact_id IS NULL AND v.username = ANY ($3)))))
+    """, workspace_id, contact_ids, usernames)  # fmt: skip
     # A second thread of the account with somebody of this name is nobody's yet, and holds the name.
     await execute(conn, """
         DELETE FROM conversations

@@ -1,11 +1,13 @@
 """A sender as a person reads it: with its health, and today's budget by the rules that the engine paces by."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
 
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
+from iglayers.core.clock import Moment
 from iglayers.core.db import Connection
 from iglayers.core.ids import SenderId
 from iglayers.messages import pacing
@@ -21,28 +23,44 @@ async def by_id(conn: Connection, caller: Caller, sender_id: SenderId) -> Sender
 
 
 async def report(conn: Connection, caller: Caller, sender: Sender) -> SenderReport:
-    shown = health(sender, caller.now)
-    return SenderReport(**msgspec.structs.asdict(sender), health=shown, budget=await _today(conn, caller, sender))
+    return (await reports(conn, caller, [sender]))[0]
 
 
-async def _today(conn: Connection, caller: Caller, sender: Sender) -> Today:
+async def reports(conn: Connection, caller: Caller, senders: Sequence[Sender]) -> list[SenderReport]:
+    """All of them, in two statements."""
     workspace = await account_queries.workspace(conn, caller.workspace_id)
     assert workspace is not None
     now = caller.now
-    limits = pacing.sender_limits(_pace(sender), now, workspace.timezone)
+    limits = {each.id: _limits(each, now, workspace.timezone) for each in senders}
+    begun = await queries.begun(
+        conn, caller.workspace_id, list(limits.values()), hour_from=now - pacing.HOUR, day_from=now - pacing.DAY,
+        zone=workspace.timezone,
+    )  # fmt: skip
+    return [
+        SenderReport(
+            **msgspec.structs.asdict(each),
+            health=health(each, now),
+            budget=_today(each, limits[each.id], begun[each.id], now, workspace.timezone),
+        )
+        for each in senders
+    ]
+
+
+def _limits(sender: Sender, now: Moment, zone: str) -> queries.AskedOf:
+    limits = pacing.sender_limits(_pace(sender), now, zone)
     assert limits.hourly is not None
     assert limits.daily is not None
-    begun = await queries.begun(
-        conn, caller.workspace_id, sender.id, hour_from=now - pacing.HOUR, day_from=now - pacing.DAY,
-        hourly=limits.hourly, daily=limits.daily, zone=workspace.timezone,
-    )  # fmt: skip
+    return queries.AskedOf(sender_id=sender.id, hourly=limits.hourly, daily=limits.daily)
+
+
+def _today(sender: Sender, asked: queries.AskedOf, begun: queries.Begun, now: Moment, zone: str) -> Today:
     history = pacing.History(
         nth_in_hour=begun.nth_in_hour, nth_in_day=begun.nth_in_day, day_used=begun.day_used,
         last_begun_at=begun.last_begun_at, lane_id=sender.id.uuid,
     )  # fmt: skip
-    budget = pacing.Budget(name="sender", limits=limits, history=history)
-    verdict = pacing.next_allowed(now, [budget], None, workspace.timezone)
-    hourly, daily = _allowance(limits.hourly, begun.in_hour), _allowance(limits.daily, begun.in_day)
+    limits = pacing.sender_limits(_pace(sender), now, zone)
+    verdict = pacing.next_allowed(now, [pacing.Budget(name="sender", limits=limits, history=history)], None, zone)
+    hourly, daily = _allowance(asked.hourly, begun.in_hour), _allowance(asked.daily, begun.in_day)
     if sender.state is not SenderState.ACTIVE or sender.archived_at is not None:
         return Today(hourly=hourly, daily=daily, ready_at=None, limited_by="sender.state")
     if verdict.at is not None and sender.rests_until is not None and sender.rests_until > verdict.at:

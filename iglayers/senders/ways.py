@@ -38,3 +38,12 @@ def find(
             return Open(transports[name], permitted)
     told = "; ".join(rules) or "the account has none of the campaign's routes"
     return Closed(f"{told[0].upper()}{told[1:]}.")
+
+
+def rank(transport: Transport, of_campaign: list[str]) -> int:
+    """The place of an open way among those of several accounts, the best first.
+
+    In the campaign's order of routes; where it has none, a person's hands come last.
+    """
+    names = [route.partition(".")[0] for route in of_campaign]
+    return names.index(transport.name) if names else int(transport.by_hand)

@@ -8,7 +8,7 @@ import msgspec
 
 from iglayers.accounts.model import Mode
 from iglayers.core.errors import Conflict, InvalidState, NotFound
-from iglayers.core.ids import CampaignId, ClientId, MessageId, SenderId, TargetId
+from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, SenderId, TargetId
 from iglayers.messages.model import MessageState
 
 
@@ -55,6 +55,7 @@ class CardRow(msgspec.Struct, frozen=True, kw_only=True):
     campaign_state: str
     client_id: ClientId
     target_id: TargetId
+    contact_id: ContactId
     instagram_username: str | None
     full_name: str | None
     first_name: str | None

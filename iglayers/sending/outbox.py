@@ -26,7 +26,7 @@ from iglayers.core.ids import MessageId
 from iglayers.messages.model import MessageState
 from iglayers.senders import queries as senders
 from iglayers.senders.model import NotSent, SenderNotAvailable, SenderState, Sent, Transport, Trouble
-from iglayers.sending import planning, queries, queries_outbox, refuse, send, settle
+from iglayers.sending import looking, planning, queries, queries_outbox, refuse, settle
 from iglayers.sending import queries_upkeep as upkeep
 from iglayers.sending.model import Attempt, Pick, Settlement
 from iglayers.sending.model_outbox import Card, CardNotFound, CardPlace, CardRow, CardTaken, Said, TooEarly, shown
@@ -66,7 +66,7 @@ async def claim(conn: Connection, caller: Caller, message_id: MessageId, *, tran
     if card.state is not MessageState.HANDED_OVER or card.held is not None:
         raise CardTaken(f"The card is {card.state.value}{f' by {card.author}' if card.author else ''}.")
     client = await queries.client_history(conn, pick) if pick.client_has_limits else None
-    seen = await send.look(conn, pick, client, target_id=place.target_id)
+    seen = await looking.look(conn, pick, client, target_id=place.target_id)
     _refuse_now(seen)
     way = refuse.way({name: each for name, each in transports.items() if each.by_hand}, pick, seen.facts, seen.now)
     if isinstance(way, Refusal):
@@ -190,7 +190,7 @@ async def _locked(conn: Connection, caller: Caller, place: CardPlace) -> Pick:
     return await queries_outbox.pick(conn, workspace_id, place)
 
 
-def _refuse_now(seen: send.Look) -> None:
+def _refuse_now(seen: looking.Look) -> None:
     """Not now: the rule that limits, and until when."""
     if seen.facts.dispatch != "running":
         raise Unavailable("Sending is held for the whole installation.", remedy="iglayers dispatch resume")
@@ -241,7 +241,9 @@ async def _say(conn: Connection, caller: Caller, message_id: MessageId, said: Sa
     await queries_outbox.hold(
         conn, caller.workspace_id, message_id, held=msgspec.to_builtins(said), author=caller.actor, for_s=UNDO_LASTS_S
     )
-    await accounts.audit(conn, caller, f"message.said_{said.outcome}", message_id, reason=said.reason)
+    await accounts.audit(
+        conn, caller, f"message.said_{said.outcome}", message_id, reason=said.reason, contact_id=card.contact_id.uuid
+    )
     return await _read(conn, caller, message_id)
 
 

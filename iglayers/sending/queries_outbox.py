@@ -221,9 +221,9 @@ async def stopped_senders(conn: Connection) -> list[tuple[WorkspaceId, SenderId]
 
 _CARDS: LiteralString = """
     SELECT m.id, m.state, m.campaign_id, c.name AS campaign_name, c.state AS campaign_state, m.client_id,
-           m.target_id, k.username AS instagram_username, t.full_name, t.first_name, t.category, t.follower_count,
-           m.sender_id, s.username AS sender_username, m.step, m.body, m.author, m.begun_at, m.lease_until, m.held,
-           m.held_until, m.error_code, m.reason
+           m.target_id, m.contact_id, k.username AS instagram_username, t.full_name, t.first_name, t.category,
+           t.follower_count, m.sender_id, s.username AS sender_username, m.step, m.body, m.author, m.begun_at,
+           m.lease_until, m.held, m.held_until, m.error_code, m.reason
     FROM messages m
     JOIN campaigns c ON c.workspace_id = m.workspace_id AND c.id = m.campaign_id
     JOIN targets t ON t.workspace_id = m.workspace_id AND t.id = m.target_id

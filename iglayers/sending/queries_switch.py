@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from iglayers.core.db import Connection, execute, row, value
+from iglayers.core.db import Connection, execute, plain, row
 from iglayers.core.ids import ContactId, SenderId, TargetId
 from iglayers.sending.model import Pick
 
@@ -26,22 +26,33 @@ class OtherSender(msgspec.Struct, frozen=True, kw_only=True):
     sender_last_begun_at: datetime | None
 
 
-async def knows(conn: Connection, pick: Pick, contact_id: ContactId, *, now: datetime) -> SenderId | None:
-    """An account that may serve the campaign and has the person's ear: an open window, else a comment."""
-    found = await value(conn, """
+async def may_have_a_way(
+    conn: Connection, pick: Pick, contact_id: ContactId, *, by_hand: list[str], now: datetime, limit: int
+) -> list[SenderId]:
+    """Other accounts of the campaign: to whom the person spoke, then on whose posts they commented, then `by_hand`."""
+    found = await conn.fetch("""
+        WITH campaign AS MATERIALIZED (
+            SELECT client_id, sender_ids FROM campaigns WHERE workspace_id = $1 AND id = $2
+        ), serving AS (
+            SELECT s.id, CASE WHEN v.window_ends_at > $5 THEN 1 ELSE 2 END AS place
+            FROM conversations v
+            JOIN senders s ON s.workspace_id = $1 AND s.id = v.sender_id
+            WHERE v.workspace_id = $1 AND v.contact_id = $3 AND (v.window_ends_at > $5 OR v.comments <> '[]')
+            UNION ALL
+            SELECT s.id, 3 FROM senders s WHERE s.workspace_id = $1 AND cardinality($6::text[]) > 0 AND s.routes && $6
+        )
         SELECT s.id
-        FROM conversations v
-        JOIN senders s ON s.workspace_id = $1 AND s.id = v.sender_id
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = $2
-        WHERE v.workspace_id = $1 AND v.contact_id = $3 AND s.id <> $4
-          AND s.state = 'active' AND s.archived_at IS NULL
+        FROM serving
+        CROSS JOIN campaign c
+        JOIN senders s ON s.workspace_id = $1 AND s.id = serving.id
+        WHERE s.id <> $4 AND s.state = 'active' AND s.archived_at IS NULL
           AND (s.client_ids = '{}' OR c.client_id = ANY (s.client_ids))
           AND (c.sender_ids = '{}' OR s.id = ANY (c.sender_ids))
-          AND (v.window_ends_at > $5 OR v.comments <> '[]')
-        ORDER BY v.window_ends_at > $5 DESC NULLS LAST, s.id
-        LIMIT 1
-    """, pick.workspace_id, pick.campaign_id, contact_id, pick.sender_id, now)  # fmt: skip
-    return None if found is None else SenderId(found)
+        GROUP BY s.id
+        ORDER BY min(serving.place), s.id
+        LIMIT $7
+    """, *plain([pick.workspace_id, pick.campaign_id, contact_id, pick.sender_id, now, by_hand, limit]))  # fmt: skip
+    return [SenderId(each["id"]) for each in found]
 
 
 async def hold(conn: Connection, pick: Pick, sender_id: SenderId, *, now: datetime) -> OtherSender | None:

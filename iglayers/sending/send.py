@@ -13,7 +13,7 @@ there, the lease ends, the message is shown as unknown, and evidence or a person
 """
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -22,21 +22,30 @@ import structlog
 from iglayers.core.clock import Clock, Moment, awake_seconds, real_now
 from iglayers.core.config import Settings
 from iglayers.core.db import Connection, Database
-from iglayers.core.ids import EventId, TargetId
+from iglayers.core.ids import EventId
 from iglayers.core.wire import json_bytes
 from iglayers.messages import pacing
 from iglayers.senders.model import NotSent, Order, Outcome, Transport, Unknown
-from iglayers.sending import planning, queries, queries_outbox, queries_rest, queries_switch, refuse, rest, settle
-from iglayers.sending.model import Attempt, ClientHistory, Facts, Pick
+from iglayers.senders.ways import Open
+from iglayers.sending import (
+    planning,
+    queries,
+    queries_outbox,
+    queries_rest,
+    queries_switch,
+    refuse,
+    rest,
+    settle,
+    switch,
+)
+from iglayers.sending.looking import Look, look
+from iglayers.sending.model import Attempt, Facts, Pick
 from iglayers.sending.refuse import Refusal
-from iglayers.usage.model import month_of
 
 log = structlog.get_logger("sending")
 
 # A row that we need is held by another worker: look again this soon.
 SOON = timedelta(milliseconds=20)
-# The one account that may write to a person is busy, rests or must wait: the person's turn comes this much later.
-RESTS = timedelta(seconds=30)
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -92,43 +101,6 @@ async def finish(engine: Engine, ready: Ready) -> None:
     settle.report(ready.attempt, outcome, took_s=awake_seconds() - started)
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person's turn looks like with everything locked: the facts, the limits, and when they let it go."""
-
-    facts: Facts
-    limits: pacing.Limits
-    pace: pacing.SenderPace
-    now: Moment
-    month: date
-    client: ClientHistory | None
-    verdict: pacing.Verdict
-
-    @property
-    def month_is_full(self) -> bool:
-        return self.facts.monthly_limit is not None and self.facts.month_sent >= self.facts.monthly_limit
-
-    @property
-    def is_stale(self) -> bool:
-        """The client got limits after it was read without them."""
-        facts = self.facts
-        return self.client is None and (facts.client_hourly_limit is not None or facts.client_daily_limit is not None)
-
-
-async def look(
-    conn: Connection, pick: Pick, client: ClientHistory | None, *, target_id: TargetId | None = None
-) -> Look:
-    """Lock the next person, or the one who is named, and read the ledger and the clock after that."""
-    pace = planning.pace(pick)
-    picked_at = pick.clock.shows(real_now())
-    limits = pacing.sender_limits(pace, picked_at, pick.zone)
-    month = month_of(picked_at, pick.zone)
-    facts = await queries.facts(conn, pick, now=picked_at, sender=limits, month=month, target_id=target_id)
-    assert facts is not None
-    now = pick.clock.shows(facts.real_now)
-    verdict = pacing.next_allowed(now, planning.budgets(pick, facts, limits, client), pick.schedule, pick.zone)
-    return Look(facts=facts, limits=limits, pace=pace, now=now, month=month, client=client, verdict=verdict)
-
-
 async def _plan(engine: Engine, conn: Connection, pick: Pick) -> Ready | bool:
     """Everything between the locks and the commit."""
     if pick.sender_id is None:
@@ -161,11 +133,25 @@ async def _look_again(conn: Connection, pick: Pick) -> bool:
 
 
 async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) -> Ready | bool:
-    """Refuse, or render and begin; where only a person may send it, hand a card to the outbox."""
-    facts, now = seen.facts, seen.now
-    way = refuse.way(engine.transports, pick, facts, now)
+    """Refuse, or go the way that is open; where there is none, or a person's hands alone, another account's first."""
+    way = refuse.way(engine.transports, pick, seen.facts, seen.now)
+    if isinstance(way, Open) and not way.transport.by_hand:
+        return await _go(engine, conn, pick, seen, way)
+    another = await switch.to_another(conn, pick, seen, way, transports=engine.transports)
+    if isinstance(another, switch.Other):
+        return await _go(engine, conn, another.pick, another.seen, another.way)
+    if isinstance(another, switch.Later):
+        assert seen.facts.target_id is not None
+        await queries_switch.put_off(conn, pick, seen.facts.target_id, until=another.until)
+        return True
     if isinstance(way, Refusal):
-        return await _through_another(engine, conn, pick, seen, way)
+        return await _skip(conn, pick, seen.facts, way, seen.now)
+    return await _go(engine, conn, pick, seen, way)
+
+
+async def _go(engine: Engine, conn: Connection, pick: Pick, seen: Look, way: Open) -> Ready | bool:
+    """Render and begin; where only a person may send it, hand a card to the outbox."""
+    facts, now = seen.facts, seen.now
     address = way.permitted.address
     variant, body = planning.variant(facts)
     text = refuse.text(pick, facts, body)
@@ -183,31 +169,6 @@ async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) ->
         return await _skip(conn, pick, facts, refuse.found_at_begin(begun), now)
     order = planning.order(engine.settings, pick, facts, attempt, address=address, text=text)
     return Ready(attempt, order, way.transport, commit_asked_at=awake_seconds())
-
-
-async def _through_another(engine: Engine, conn: Connection, pick: Pick, seen: Look, why: Refusal) -> Ready | bool:
-    """Where this sender may not write to the person, the one may to whom they spoke; else they are skipped."""
-    facts, now = seen.facts, seen.now
-    assert facts.contact_id is not None
-    assert facts.target_id is not None
-    known_by = None
-    if facts.step == 0 and why.code == "no_permitted_route":  # a follow-up goes out from the account that wrote first
-        known_by = await queries_switch.knows(conn, pick, facts.contact_id, now=now)
-    if known_by is None:
-        return await _skip(conn, pick, facts, why, now)
-    other = await queries_switch.hold(conn, pick, known_by, now=now)
-    if other is None:
-        await queries_switch.put_off(conn, pick, facts.target_id, until=now + RESTS)
-        return True
-    pick = msgspec.structs.replace(pick, **msgspec.structs.asdict(other))
-    seen = await look(conn, pick, seen.client, target_id=facts.target_id)
-    if isinstance(refuse.way(engine.transports, pick, seen.facts, seen.now), Refusal):
-        return await _skip(conn, pick, seen.facts, why, seen.now)
-    at = seen.verdict.at
-    if at is None or at > seen.now or seen.facts.sender_busy:
-        await queries_switch.put_off(conn, pick, facts.target_id, until=max(at or seen.now, seen.now + RESTS))
-        return True
-    return await _write_to(engine, conn, pick, seen)
 
 
 async def _skip(conn: Connection, pick: Pick, facts: Facts, why: Refusal, now: Moment) -> bool:

@@ -44,7 +44,8 @@ def check_header(header: list[str]) -> None:
             continue
         if (meant := _SPELLINGS.get(re.sub(r"[\s_-]", "", name).lower())) is not None:
             advice = f"Call it {meant}." if meant in PUBLISHED else "Choose another name."
-            raise Invalid(f"The column {name[:64]} is nearly a field of ours, {meant}.", param="header", remedy=advice)
+            like = "has the name of" if name == meant else "is nearly"
+            raise Invalid(f"The column {name[:64]} {like} a field of ours, {meant}.", param="header", remedy=advice)
         if VARIABLE_NAME.fullmatch(name) is None:
             raise Invalid(
                 f"The column {name[:64]!r} cannot be a variable: its name must start with a letter and hold only"

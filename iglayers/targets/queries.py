@@ -170,18 +170,6 @@ async def by_id(
     """, workspace_id, campaign_id, target_id)  # fmt: skip
 
 
-async def counts(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> dict[TargetState, int]:
-    """How many targets stand in each state, all states named; they add up to the number of targets."""
-    found = await conn.fetch("""
-        SELECT state, count(*) AS number
-        FROM targets
-        -- The workspace is asked of the campaign, so that the index alone answers for a million targets.
-        WHERE campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2)
-        GROUP BY state
-    """, workspace_id.uuid, campaign_id.uuid)  # fmt: skip
-    return dict.fromkeys(TargetState, 0) | {TargetState(each["state"]): each["number"] for each in found}
-
-
 async def cancel_queued(
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, target_id: TargetId, *, now: datetime
 ) -> bool:

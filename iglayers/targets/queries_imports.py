@@ -206,7 +206,9 @@ async def rejects(
     """, workspace_id, import_id, after_line, limit)  # fmt: skip
 
 
-async def erase_rejects(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> None:
+async def erase_rejects(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str]
+) -> None:
     """What rejects say of these people; their lines and codes stay."""
     await execute(conn, """
         UPDATE import_rejects r
@@ -214,6 +216,12 @@ async def erase_rejects(conn: Connection, workspace_id: WorkspaceId, contact_ids
         FROM contacts c
         WHERE c.workspace_id = $1 AND c.id = ANY ($2) AND r.workspace_id = $1 AND r.handle_hash = c.handle_hash
     """, workspace_id, contact_ids)  # fmt: skip
+    # A line whose link named one person and whose username another.
+    await execute(conn, """
+        UPDATE import_rejects
+        SET reason = 'The data of a person it named was erased.'
+        WHERE workspace_id = $1 AND string_to_array(translate(reason, ',', ' '), ' ') && $2
+    """, workspace_id, usernames)  # fmt: skip
 
 
 async def erase_names(conn: Connection, workspace_id: WorkspaceId, usernames: list[str]) -> None:

@@ -111,7 +111,9 @@ async def erase(
             variables = NULL, next_due_at = NULL, updated_at = $3,
             state = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'skipped' ELSE t.state END,
             error_code = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN $4 ELSE t.error_code END,
-            reason = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN $5 ELSE t.reason END
+            -- A reason may be what somebody wrote about the person; the code tells what happened.
+            reason = CASE WHEN t.reason IN ('schedule_ended', 'retention_ended') THEN t.reason
+                          WHEN t.state IN ('queued', 'awaiting_operator') OR t.reason IS NOT NULL THEN $5 END
         FROM held
         WHERE t.workspace_id = $1 AND t.id = held.id
     """, workspace_id, contact_ids, at, code, reason)  # fmt: skip

@@ -10,8 +10,16 @@ from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid, InvalidState
 from iglayers.core.fields import line, text
 from iglayers.core.ids import TargetId, TemplateId
+from iglayers.core.text import clean_text
 from iglayers.templates import queries, render
-from iglayers.templates.model import ChangedTemplate, MessageTemplate, Preview, TemplateInUse, TemplateNotFound
+from iglayers.templates.model import (
+    ChangedTemplate,
+    MessageTemplate,
+    Preview,
+    SampleNotFound,
+    TemplateInUse,
+    TemplateNotFound,
+)
 from iglayers.templates.queries import TemplateRow
 
 MAX_BODY = 10_000
@@ -91,13 +99,24 @@ async def preview(conn: Connection, caller: Caller, template_id: TemplateId, wan
     if wanted.target_id is not None:
         person = await queries.recipient(conn, caller.workspace_id, wanted.target_id, only=caller.client_id)
         if person is None:
-            raise Invalid("targetId names no target of this workspace.", param="targetId")
+            raise SampleNotFound("targetId names no target.", param="targetId")
         values = person.values()
-    written, missing = render.fill(render.parse(template.body), values | wanted.sample)
+    written, missing = render.fill(render.parse(template.body), values | _sample(wanted.sample))
     size = render.byte_length(written)
     return Preview(
         text=written, bytes=size, characters=len(written), too_long=size > render.MAX_MESSAGE_BYTES, missing=missing
     )
+
+
+def _sample(sent: dict[str, str | int | None]) -> dict[str, str | int | None]:
+    """The values as they would be kept of an uploaded target."""
+    cleaned = dict(sent)
+    for name, value in sent.items():
+        try:
+            cleaned[name] = clean_text(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise Invalid(f"sample.{name[:64]} {error}.", param=f"sample.{name[:64]}") from None
+    return cleaned
 
 
 def shown(template: TemplateRow) -> MessageTemplate:

@@ -54,8 +54,8 @@ async def archive_template(request: ApiRequest) -> Response[bytes]:
 async def preview_template(request: ApiRequest) -> Response[bytes]:
     template_id = request.path_id(TemplateId, TemplateNotFound)
     wanted = await request.read(actions.PreviewFor)
-    async with request.unit() as unit:
-        return unit.answer(await actions.preview(unit.conn, request.caller, template_id, wanted))
+    async with request.connection() as conn:
+        return answer(await actions.preview(conn, request.caller, template_id, wanted))
 
 
 ROUTES = [create_template, list_templates, show_template, change_template, archive_template, preview_template]

@@ -12,6 +12,12 @@ class TemplateNotFound(NotFound):
     code = "template_not_found"
 
 
+class SampleNotFound(NotFound):
+    """The target that a text was to be shown for."""
+
+    code = "target_not_found"
+
+
 class TemplateInUse(Conflict):
     code = "conflict"
     remedy = "Cancel or delete the campaigns that use it, or let them end."

@@ -8,7 +8,7 @@ from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from iglayers.accounts.keyring import Keyring
-from iglayers.accounts.model import InvalidApiKey
+from iglayers.accounts.model import InvalidApiKey, RateLimitExceeded
 from iglayers.accounts.model import Scope as Permission
 from iglayers.accounts.request import Services
 
@@ -65,7 +65,11 @@ class Authentication:
         scope["state"]["answer_headers"] = {
             "RateLimit-Policy": f'"default";q={settings.rate_limit_per_minute};w=60',
         }
-        left, reset_s = await keyring.admit(caller.key_id)
+        try:
+            left, reset_s = await keyring.admit(caller.key_id)
+        except RateLimitExceeded as refused:
+            scope["state"]["answer_headers"]["RateLimit"] = f'"default";r=0;t={refused.retry_after_s}'
+            raise
         scope["state"]["answer_headers"]["RateLimit"] = f'"default";r={left};t={reset_s}'
         caller.needs(_permission(scope))
         scope["state"]["caller"] = caller

@@ -24,7 +24,7 @@ export IGLAYERS_URL=http://localhost:3000 IGLAYERS_API_KEY=sk_test_YOUR_KEY
 
 * JSON in and out, UTF-8, camelCase. Unknown fields and query parameters are refused. Times are RFC 3339 in UTC.
 * `Idempotency-Key` on any POST, PATCH or DELETE: the same request with the same key is done once, and answered
-  the same, byte for byte, for 24 hours. Refusals do not use it up.
+  the same, byte for byte, for 24 hours. Refusals do not use it up. Calls that change nothing do not look at it.
 * Lists take `limit` (50, at most 1,000) and `cursor`, and answer `data`, `hasMore` and `nextCursor`; newest first.
 * 300 calls a minute a key, 100 at once. `RateLimit` says what is left; 429 comes with `Retry-After`.
 * Bodies up to 1 MiB, uploads of targets and suppressions up to 10 MiB.

@@ -65,7 +65,9 @@ def _json(request: Request[Any, Any, Any], error: errors.Error, status: int) -> 
     request_id = request.scope["state"].get("request_id")
     shown = refusal(error) | {"docUrl": f"/docs#error-{error.code}", "requestId": request_id}
     body = json_bytes({"error": shown} | error.details)
-    return Response(body, status_code=status, media_type=JSON)
+    # RFC 9110, 11.6.1: a 401 says how to authenticate.
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.Unauthenticated) else None
+    return Response(body, status_code=status, media_type=JSON, headers=headers)
 
 
 def on_error(request: Request[Any, Any, Any], error: errors.Error) -> Response[bytes]:

@@ -19,13 +19,15 @@ from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.replies.asking import ask_names
 from iglayers.reports import retention
-from iglayers.senders import queries_inbound, queries_reconciliations
+from iglayers.senders import queries_inbound, queries_posts, queries_reconciliations
+from iglayers.senders.receiving import take_posts_apart
 from iglayers.senders.transports import build
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
 from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
 from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
+from iglayers.targets import queries_counts
 
 T = TypeVar("T")
 log = structlog.get_logger("worker")
@@ -34,6 +36,10 @@ IDLE_S = 0.2
 # Slots that may look for work at the same time; the others are delivering.
 PICKERS = 4
 GRACE_S = 8.0
+# Rows that the counts of one campaign may take before they are folded: a page reads them all.
+MOST_COUNT_ROWS = 100
+# A post that could not be taken apart for so long, with a try every hour, is a bug that nobody mended in time.
+HOPELESS_AFTER_DAYS = 30
 
 
 class Worker:
@@ -63,11 +69,13 @@ class Worker:
             asyncio.create_task(self._every(0.25, lambda: sweep.make_plans_anew(db))),
             asyncio.create_task(self._every(1.0, lambda: self._mark.write(db))),
             asyncio.create_task(self._every(0.1, lambda: tick(db))),
+            asyncio.create_task(self._every(0.1, lambda: take_posts_apart(db))),
             asyncio.create_task(self._every(0.1, lambda: replies.process_inbound(db, pepper=self._services.pepper))),
             asyncio.create_task(self._every(1.0, lambda: ask_names(self._services, self._graph))),
             asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, self._graph))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
+            asyncio.create_task(self._every(2.0, self._fold_counts)),
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
             asyncio.create_task(self._every(60.0, lambda: refresh_all(self._services, self._graph))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
@@ -132,6 +140,10 @@ class Worker:
         except TimeoutError:
             return
 
+    async def _fold_counts(self) -> None:
+        async with self._services.db.connection() as conn:
+            await queries_counts.fold_counts(conn, above=MOST_COUNT_ROWS)
+
     async def _keep_house(self) -> None:
         """Next month's partitions, answers that can no longer be replayed, and what came in longer ago than is kept."""
         async with self._services.db.transaction() as conn:
@@ -140,3 +152,4 @@ class Worker:
         async with self._services.db.connection() as conn:
             while await queries_inbound.drop_old(conn, limit=2_000):
                 pass
+            await queries_posts.drop_hopeless(conn, older_than_days=HOPELESS_AFTER_DAYS)

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts import actions
-from iglayers.accounts.keyring import Keyring
+from iglayers.accounts.keyring import Keyring, is_within
 from iglayers.accounts.model import Caller, InvalidApiKey, Mode, Scope
 from iglayers.accounts.request import Services
 from iglayers.core import crypto
@@ -67,6 +67,7 @@ async def test_missing_malformed_unknown_revoked_and_expired_are_one_answer(
         "remedy": InvalidApiKey.remedy,
     }  # fmt: skip
     assert all("RateLimit" not in each.headers for each in answers)
+    assert {each.headers["WWW-Authenticate"] for each in answers} == {"Bearer"}
 
 
 async def test_no_header_at_all_is_the_same_answer(http: aiohttp.ClientSession, api: Api) -> None:
@@ -158,7 +159,43 @@ async def test_a_revoked_key_ends_on_every_process(
             while (answered_at := time.monotonic()) and (await each.get("/me")).status != 401:
                 assert answered_at - revoked_at <= cache_s
                 await asyncio.sleep(0.02)
-    assert services.settings.key_cache_s <= 10
+    assert services.settings.key_cache_s <= 1
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+async def test_the_process_that_ends_a_key_refuses_its_next_call(
+    http: aiohttp.ClientSession, services: Services, database: Database, caller: Caller, rotated: bool
+) -> None:
+    made, owner = await make_key(database, caller), await make_key(database, caller)
+    async with serving(with_settings(services, key_cache_s=3_600.0)) as url:
+        api = Api(http, url, made.key)
+        assert (await api.get("/me")).status == 200
+        by_owner = api.with_key(owner.key)
+        if rotated:
+            assert (await by_owner.post(f"/api-keys/{made.id}/rotate", {"overlapHours": 0})).status == 201
+        else:
+            assert (await by_owner.delete(f"/api-keys/{made.id}")).status == 200
+        assert (await api.get("/me")).status == 401
+
+
+async def test_a_key_is_good_only_from_its_addresses(api: Api, database: Database, caller: Caller) -> None:
+    here = await make_key(database, caller, addresses=["192.0.2.7", "127.0.0.0/8"])
+    elsewhere = await make_key(database, caller, addresses=["192.0.2.0/24", "2001:db8::/32"])
+    assert (await api.with_key(here.key).get("/me")).status == 200
+    refused = await api.with_key(elsewhere.key).get("/me")
+    assert (refused.status, refused.body["error"]["code"]) == (401, "invalid_api_key")
+    rotated = (await api.post(f"/api-keys/{here.id}/rotate")).body
+    assert rotated["addresses"] == ["192.0.2.7/32", "127.0.0.0/8"]
+    for wrong in ("localhost", "192.0.2.1/24", "", "１.1.1.1"):
+        answer = await api.post("/api-keys", {"name": "x", "addresses": ["10.0.0.0/8", wrong]})
+        assert (answer.status, answer.body["error"]["param"]) == (400, "addresses[1]")
+
+
+def test_an_address_is_compared_as_what_it_is() -> None:
+    assert is_within("::ffff:192.0.2.9", ("192.0.2.0/24",))
+    assert is_within("2001:db8::1", ("192.0.2.0/24", "2001:db8::/32"))
+    assert not is_within("192.0.3.1", ("192.0.2.0/24", "2001:db8::/32"))
+    assert not is_within("", ("0.0.0.0/0",))
 
 
 async def test_revoking_twice_changes_nothing(api: Api, database: Database, caller: Caller) -> None:

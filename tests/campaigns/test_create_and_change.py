@@ -97,16 +97,18 @@ async def test_an_archived_client_takes_no_campaign(api: Api, database: Database
     assert (answer.status, answer.body["error"]["code"]) == (409, "invalid_state")
 
 
+PACED = {"draft", "running", "paused", "completed"}
+
 # Field -> a new value, and the states in which it may change.
 CHANGES: dict[str, tuple[Any, set[str]]] = {
     "name": ("June", set(WAYS)),
     "metadata": ({"source": "person"}, set(WAYS)),
-    "hourlyLimit": (3, {"draft", "running", "paused"}),
-    "dailyLimit": (30, {"draft", "running", "paused"}),
-    "senderIds": ("<sender>", {"draft", "running", "paused"}),
-    "routes": (["assisted"], {"draft", "running", "paused"}),
-    "schedule": (SCHEDULE | {"startAt": None}, {"draft", "running", "paused"}),
-    "missingVariable": ("fail_preflight", {"draft", "running", "paused"}),
+    "hourlyLimit": (3, PACED),
+    "dailyLimit": (30, PACED),
+    "senderIds": ("<sender>", PACED),
+    "routes": (["assisted"], PACED),
+    "schedule": (SCHEDULE | {"startAt": None}, PACED),
+    "missingVariable": ("fail_preflight", PACED),
     "messageTemplateId": ("<template>", {"draft"}),
     "followUps": ([], {"draft"}),
 }

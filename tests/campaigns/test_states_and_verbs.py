@@ -136,8 +136,14 @@ async def test_a_campaign_that_wrote_to_somebody_is_archived_and_its_ledger_stay
     answer, after = await delete(api, database, caller, state, wrote=True)
     assert answer.status == 200
     assert (after.status, after.body["archivedAt"] is not None) == (200, True)
+    again = await api.delete(f"/campaigns/{after.body['id']}")
+    assert again.body["archivedAt"] == after.body["archivedAt"]
     assert (await api.get("/campaigns")).body["data"] == []
     assert len((await api.get("/messages")).body["data"]) == 1
+    path = f"/campaigns/{after.body['id']}"
+    for late in (await api.patch(path, {"name": "June"}), await api.post(f"{path}/resume")):
+        assert (late.status, late.body["error"]["code"]) == (409, "invalid_state"), late
+    assert (await api.post(f"{path}/clone", {"name": " "})).body["error"]["param"] == "name"
     taken = await upload(api, await campaign_in(api, database, caller, "draft", names=[]), people("jane.doe"))
     assert taken.status == 201  # another client: nobody wrote to her for this one
 

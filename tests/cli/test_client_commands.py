@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from structlog.testing import capture_logs
 
 from iglayers.accounts.model import Caller
+from iglayers.accounts.request import Services
 from iglayers.cli.client_campaigns_fields import follow_up, schedule, window
 from iglayers.cli.client_campaigns_wait import wait_for_end
 from iglayers.core.db import Database
@@ -15,7 +17,7 @@ from iglayers.sdk import Api as Client
 from tests import make
 from tests.cli.calling import Line
 from tests.sdk.scripted import answer, scripted
-from tests.sending.world import until
+from tests.sending.world import World, until
 from tests.serving import Api, free_port
 
 
@@ -96,14 +98,48 @@ async def test_campaign_is_set_up_by_options_and_a_file_and_moved_by_verbs(
     blocked = await line("campaigns", "preflight", made["id"])
     assert (blocked.exit_code, json.loads(blocked.stdout)["ok"]) == (1, False)
     await line("targets", "upload", line.file("people.csv", "instagramUsername\nann\n"), "--campaign", made["id"])
-    steps = [(verb, (await line.done("campaigns", verb, made["id"]))["status"]) for verb in (
-        "start", "start", "pause", "resume", "cancel",
-    )]  # fmt: skip
-    assert steps == [
-        ("start", "running"), ("start", "running"), ("pause", "paused"), ("resume", "running"), ("cancel", "cancelled"),
+    steps = [
+        (("campaigns", "start"), "running"), (("campaigns", "start"), "running"), (("campaigns", "pause"), "paused"),
+        (("campaigns", "resume"), "running"), (("campaigns", "cancel"), "cancelled"),
     ]  # fmt: skip
+    for words, status in steps:
+        assert (await line.done(*words, made["id"]))["status"] == status
+    over = await line("campaigns", "start", made["id"])
+    assert (over.exit_code, "Copy it: iglayers campaigns clone ID." in over.stderr) == (1, True)
     assert [each["id"] for each in await line.done("campaigns", "list", "--status", "cancelled")] == [made["id"]]
     assert (await line.done("campaigns", "show", made["id"]))["name"] == "Spring"
+
+
+async def test_campaign_is_changed_and_copied(line: Line, database: Database, test_caller: Caller) -> None:
+    client, template = await make.client(database, test_caller), await make.template(database, test_caller)
+    made = await line.done(
+        "campaigns", "create", "--client", str(client.id), "--name", "Spring", "--template", str(template.id),
+        "--start-at", "2027-01-01T00:00:00Z",
+    )  # fmt: skip
+    more = line.file("more.json", json.dumps({"schedule": None, "hourlyLimit": 1}))
+    changed = await line.done("campaigns", "change", made["id"], "--hourly-limit", "9", "--from", more)
+    assert (changed["name"], changed["hourlyLimit"], changed["schedule"]) == ("Spring", 9, None)
+    copied = await line.done("campaigns", "clone", made["id"], "--name", "Summer")
+    assert (copied["name"], copied["status"], copied["hourlyLimit"]) == ("Summer", "draft", 9)
+    refused = await line("campaigns", "change", made["id"], "--daily-limit", "0")
+    assert (refused.exit_code, "Correct --daily-limit." in refused.stderr) == (1, True)
+
+
+async def test_account_is_stopped_and_an_unknown_message_settled(
+    line: Line, services: Services, test_caller: Caller
+) -> None:
+    world = World(services, test_caller)
+    sender = str((await world.sender()).id)
+    assert (await line.done("senders", "pause", sender))["state"] == "paused"
+    assert (await line.done("senders", "resume", sender, "--reason", "seen to"))["state"] == "active"
+    assert (await line.done("senders", "show", sender))["health"]["status"] == "ok"
+    await world.campaign(["sandbox.timeout.lost"])
+    with capture_logs():  # of the engine, which prints to the same output here
+        await world.send()
+    [unknown] = await line.done("messages", "list", "--status", "unknown")
+    settled = await line.done("messages", "resolve", unknown["id"], "not_sent", "--reason", "not in the inbox")
+    assert (settled["status"], settled["reason"]) == ("failed", "not in the inbox")
+    assert (await line.done("messages", "show", unknown["id"]))["author"] == "key Tests"
 
 
 async def test_waiting_for_a_campaign_that_somebody_pauses_ends_with_1_and_the_reason(

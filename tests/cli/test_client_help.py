@@ -58,6 +58,6 @@ def test_page_of_the_command_line_tells_of_every_command_that_calls_the_api_and_
         " ".join(filter(None, ("iglayers", name, verb)))
         for name in calling
         for verb in getattr(group.commands[name], "commands", {"": None})
-    } | {"iglayers senders list"}  # fmt: skip
+    } | {f"iglayers senders {verb}" for verb in ("list", "show", "pause", "resume")}  # fmt: skip
     told = {line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `iglayers ")}
     assert {" ".join(each.split()[:3]) if len(each.split()) > 2 else each for each in told} == known

@@ -49,6 +49,21 @@ def test_person_gets_some_columns_and_is_told_of_more(capsys: pytest.CaptureFixt
     assert "more than these 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("columns", "is_table"), [(40, True), (30, False)])
+def test_rows_that_are_too_wide_are_shown_one_below_the_other(
+    monkeypatch: pytest.MonkeyPatch, columns: int, *, is_table: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out, stream = shown()
+    out.table([{"username": "person.with.a.name", "reason": "Has a reason", "no": None}], ("username", "reason", "no"))
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert ("┃" in stream.getvalue()) is is_table
+    words = stream.getvalue().split()
+    assert {"username", "person.with.a.name", "Has"} <= set(words)
+    assert ("no" in words) is is_table
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -149,6 +164,7 @@ async def test_person_reads_status_preflight_and_numbers_as_sentences(test_api: 
     assert "Targets: queued 3." in told
     assert "It cannot start as it is.\n3 targets.\nblocker sender_not_available: " in told
     assert "By day, UTC:" in told
+    assert "To send: 3 messages, and none of them can go as it stands." in told
 
 
 async def test_results_that_break_off_leave_the_file_as_it_was(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ async def test_call_that_cannot_be_is_one_line_and_an_exit_code(line: Line, word
     ("settings", "told"),
     [
         ({"api_key": ""}, "IGLAYERS_API_KEY is not set. Make a key on the server"),
-        ({"api_key": "sk_test_" + "x" * 38}, "Send Authorization"),
+        ({"api_key": "sk_test_" + "x" * 38}, "Set IGLAYERS_API_KEY"),
         ({"url": f"http://127.0.0.1:{free_port()}"}, "See whether `iglayers serve` runs there"),
         ({"url": "http://name.invalid"}, "No answer from http://name.invalid"),
     ],
@@ -76,14 +76,15 @@ async def test_refusal_before_the_file_is_read_is_told_as_it_is(line: Line) -> N
     people = line.file("people.csv", "instagramUsername,text\n" + "".join(f"p{n},{'x' * 900}\n" for n in range(8_000)))
     done = await line("targets", "upload", people, "--campaign", NOBODY)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "Send Authorization" in done.stderr
+    assert "Set IGLAYERS_API_KEY" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("param", "option"),
     [
         ("clientId", "client"), ("senderIds[0]", "sender"), ("messageTemplateId", "template"),
-        ("dailyLimit", "daily-limit"), ("schedule.windows[0].days", "schedule"),
+        ("dailyLimit", "daily-limit"), ("schedule.windows[0].days", "window"),
+            ("schedule.startAt", "start-at"), ("followUps[0].delayHours", "follow-up"),
     ],
 )  # fmt: skip
 def test_field_is_told_as_its_option(param: str, option: str) -> None:

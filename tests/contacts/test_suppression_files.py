@@ -101,3 +101,24 @@ async def test_the_list_is_downloaded_as_a_file_that_runs_nothing(api: Api, data
     assert only.raw.count(b"\r\n") == 2
     nobody = await api.get("/suppressions", format="csv", instagramUsername="nobody")
     assert nobody.raw.count(b"\r\n") == 1
+
+
+async def test_what_was_exported_can_be_read_again(api: Api, test_api: Api, database: Database, caller: Caller) -> None:
+    acme = await make.client(database, caller)
+    await api.post("/suppressions", {"instagramUsername": "jane", "reason": "asked us", "source": "our crm"})
+    await api.post("/suppressions", {"instagramUsername": "tom", "clientId": acme.id, "source": "opt_out"})
+    before = (await api.get("/suppressions")).body["data"]
+    exported = (await api.get("/suppressions", format="csv")).raw
+    for name, query in (("jane", {}), ("tom", {"clientId": acme.id})):
+        assert (await api.delete(f"/suppressions/{name}", **query)).status == 200
+    assert (await upload(api, exported)).body["accepted"] == 2
+    after = (await api.get("/suppressions")).body["data"]
+    told = ("instagramUsername", "clientId", "reason", "source", "expiresAt")
+    assert [[each[name] for name in told] for each in after] == [[each[name] for name in told] for each in before]
+    # Another workspace has no such client: that line alone is refused.
+    status, answer = await upload(test_api, exported)
+    assert (status, answer["accepted"], answer["rejected"]) == (201, 1, 1)
+    assert (answer["rejects"][0]["error"]["code"], answer["rejects"][0]["error"]["param"]) == (
+        "client_not_found",
+        "clientId",
+    )

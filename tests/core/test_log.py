@@ -5,10 +5,12 @@ import logging
 import sys
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 import structlog
 
 from iglayers.core import log
+from iglayers.core.db import Database
 from iglayers.core.log import Repeats
 
 
@@ -78,3 +80,31 @@ def test_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger("ours").warning("child.died")
     logging.getLogger("some.library").warning("odd")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "value", "told"),
+    [
+        ("INSERT INTO pg_temp.said VALUES ($1)", "Hi Jane,\nDETAIL: we pay 500", 'check constraint "said_text_check"'),
+        ("SELECT $1::text::integer", "Hi Jane,\nwe pay 500", "SQLSTATE 22P02"),
+        ("SELECT $1::integer", "Hi Jane, we pay 500", "SQLSTATE"),
+        ("SELECT $1::text", "Hi Jane, we pay \ud800", "SQLSTATE"),
+        ("SELECT FROM nothing WHERE $1::text = ''", "Hi Jane", 'relation "nothing" does not exist'),
+    ],
+)
+async def test_what_a_database_quotes_is_not_logged(
+    database: Database, capsys: pytest.CaptureFixture[str], statement: str, value: str, told: str
+) -> None:
+    log.configure("info")
+    async with database.connection() as conn:
+        await conn.execute("CREATE TEMP TABLE said (text text CHECK (text = ''))")
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await conn.execute(statement, value)
+        await conn.execute("DROP TABLE said")
+    wrapped = ExceptionGroup("two loops", [RuntimeError("other"), refused.value])
+    structlog.get_logger("tests").error("failed", exc_info=wrapped)
+    logged = capsys.readouterr().err
+    assert told in json.loads(logged)["exception"]
+    assert "test_what_a_database_quotes_is_not_logged" in logged
+    assert "we pay" not in logged
+    assert "Jane" not in logged

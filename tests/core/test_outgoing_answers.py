@@ -7,6 +7,7 @@ import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -144,6 +145,57 @@ async def test_every_answer_ends_in_time_and_takes_little_memory(speak: Speak, f
     assert answer.failure is failure
     assert most_bytes < 10_000_000
     assert len(answer.body) <= MAX_READ_BYTES
+
+
+class Narrow(Guard):
+    """Dials with buffers that hold a small part of a request, so that the rest cannot leave."""
+
+    def socket(self, found: tuple[Any, ...]) -> socket.socket:
+        dialled = super().socket(found)
+        dialled.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        return dialled
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "failure"),
+    [
+        (b"", None, Failure.TIMED_OUT),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", None, Failure.TIMED_OUT),
+        (b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", 413, None),
+    ],
+)
+async def test_a_large_request_that_nobody_reads_ends_in_time_and_leaves_nothing_behind(
+    answer: bytes, status: int | None, failure: Failure | None
+) -> None:
+    free, body = asyncio.Event(), b"x" * 900_000
+    kept_bytes: list[int] = []
+
+    async def never_read(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await free.wait()
+        writer.transport.abort()
+
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    listener.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    async with (
+        await asyncio.start_server(never_read, sock=listener, limit=1_024),
+        Client(Narrow(["127.0.0.1/32"]), deadline_s=DEADLINE_S) as client,
+    ):
+        tracemalloc.start()
+        try:
+            for _ in range(3):
+                with ending_in_time():
+                    answers = await asyncio.gather(*(client.post(url, body, headers={}) for _ in range(4)))
+                assert {(each.status, each.failure) for each in answers} == {(status, failure)}
+                kept_bytes.append(tracemalloc.get_traced_memory()[0])
+            _, most_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            free.set()
+    assert most_bytes < 10_000_000
+    assert kept_bytes[-1] - kept_bytes[0] < len(body) / 4
 
 
 async def test_a_handshake_that_never_ends_is_no_connection() -> None:

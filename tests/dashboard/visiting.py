@@ -18,7 +18,7 @@ class Visit:
 
     def __init__(self, http: aiohttp.ClientSession, base: str, session: str | None = None) -> None:
         self._http: aiohttp.ClientSession = http
-        self._base: str = base
+        self.base: str = base
         self.cookies: dict[str, str] = {SESSION_COOKIE: session} if session else {}
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
@@ -37,7 +37,7 @@ class Visit:
     async def _call(self, method: str, path: str, fields: Any, headers: dict[str, str]) -> tuple[int, str, Any]:
         sent = {"Accept": "text/html"} | {name.replace("_", "-"): text for name, text in headers.items()}
         sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
-        url = URL(self._base + path)
+        url = URL(self.base + path)
         async with self._http.request(method, url, data=fields, headers=sent, allow_redirects=False) as answer:
             for name, cookie in answer.cookies.items():
                 self.cookies[name] = cookie.value

@@ -116,6 +116,10 @@ class Instagram:
         """Every call of the API in order, without tokens."""
         return (await self.call("GET", "/log"))["requests"]
 
+    async def urls(self) -> list[str]:
+        """Method and address of every call, as it came: with tokens, where somebody put them there."""
+        return (await self.call("GET", "/log"))["urls"]
+
     async def written_twice(self) -> list[tuple[str, str]]:
         """(account, person) pairs that the API wrote to more than once: empty, or somebody was bothered."""
         found = Counter((each["account"], each["person"]) for each in await self.sent() if each["by"] == "api")

@@ -11,9 +11,9 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Database
-from iglayers.core.ids import EventId
+from iglayers.core.ids import EventId, uuid7
 from iglayers.events import attempts as rules
-from iglayers.events import queries
+from iglayers.events import queries, queries_engine
 from iglayers.events.model import EventType, NewEvent
 from iglayers.events.model_webhooks import RETRY_DELAYS_S
 from tests import make
@@ -229,6 +229,26 @@ async def test_new_events_go_ahead_of_retries(services: Services, database: Data
     assert made.state == "enabled"
     assert set(order[:16]) <= set(new)
     assert sorted(order) == sorted(old + new)
+
+
+async def test_what_is_picked_has_its_order_whatever_plan_the_database_chooses(
+    services: Services, database: Database, caller: Caller
+) -> None:
+    made, worker, now = await endpoint(services, caller, "https://example.com/"), uuid7(), real_now()
+    until = now + timedelta(seconds=30)
+    old = await happen(database, caller, times=3)
+    async with database.connection() as conn:
+        await conn.execute("UPDATE deliveries SET due_at = $1, tries = 1, attempts = 1", now)
+    new = await happen(database, caller, times=3)
+    async with database.transaction() as conn:
+        # A merge join, which sorts by event.
+        await conn.execute("SET LOCAL enable_nestloop = off")
+        await conn.execute("SET LOCAL enable_hashjoin = off")
+        await queries_engine.take(conn, worker, [made.id.uuid], now=now, lease_until=until)
+        rooms = [queries_engine.Room(made.id.uuid, 6, [], [])]
+        picked = await queries_engine.pick(conn, worker, rooms, now=now, lease_until=until)
+    assert [f"evt_{each.event_id.hex}" for each in picked[:3]] == new
+    assert sorted(f"evt_{each.event_id.hex}" for each in picked[3:]) == old
 
 
 async def test_at_most_four_requests_are_on_the_way_to_one_endpoint(

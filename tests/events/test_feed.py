@@ -113,6 +113,7 @@ async def test_only_the_wanted_types_are_shown(api: Api, database: Database, cal
     for types in ("target.unheard", "", "target.queued,", "*"):
         answer = await api.call("GET", "/events", query={"types": types})
         assert (answer.status, answer.body["error"]["param"]) == (400, "types"), types
+        assert answer.body["error"]["message"].startswith("types must be one or more of campaign.created, ")
 
 
 async def test_a_mark_that_is_no_longer_kept_is_refused(

@@ -228,6 +228,30 @@ async def test_an_interrupted_attempt_shows_in_the_log(services: Services, datab
     assert (row["state"], row["attempts"], row["error"], row["tries"]) == ("pending", 1, "interrupted", 0)
 
 
+async def test_an_attempt_is_counted_once_however_often_it_is_written_down(
+    services: Services, database: Database, caller: Caller
+) -> None:
+    made = await endpoint(services, caller, "https://example.com/")
+    await happen(database, caller, times=2)
+    worker, now = uuid7(), real_now()
+    async with database.transaction() as conn:
+        await queries_engine.take(conn, worker, [made.id.uuid], now=now, lease_until=now)
+        rooms = [queries_engine.Room(made.id.uuid, 2, [], [])]
+        first, second = await queries_engine.pick(conn, worker, rooms, now=now, lease_until=now)
+        results = [
+            result_of(each, Answer(status=500, duration_ms=1, address="192.0.2.1"), started_at=now, delays_s=(60, 60))
+            for each in (first, second)
+        ]
+        # The answer to a commit got lost; and somebody else took the endpoint while this worker was silent.
+        await queries_engine.log_results(conn, results[:1])
+        await queries_engine.take(conn, uuid7(), [made.id.uuid], now=now + timedelta(seconds=1), lease_until=now)
+        for _ in range(2):
+            await queries_engine.log_results(conn, results)
+    assert [(each["status"], each["error"]) for each in await attempts(database)] == [(500, "refused")] * 2
+    for row in await deliveries(database, made.id):
+        assert (row["state"], row["attempts"], row["tries"], row["status"]) == ("pending", 1, 1, 500)
+
+
 async def test_another_worker_leaves_a_held_endpoint_alone(
     services: Services, database: Database, caller: Caller
 ) -> None:

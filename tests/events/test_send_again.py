@@ -165,6 +165,24 @@ async def test_a_replay_reaches_back_two_weeks(api: Api, services: Services, cal
     assert (status, body["error"]["param"]) == (400, "since")
 
 
+async def test_a_replay_brings_what_the_endpoint_hears_of_or_the_types_that_are_named(
+    api: Api, services: Services, database: Database, caller: Caller
+) -> None:
+    made = await endpoint(services, caller, "https://example.com/", ["message.sent"])
+    await happen(database, caller)
+    await happen(database, caller, EventType.CAMPAIGN_STARTED, times=2)
+    path, since = f"/webhooks/{made.id}/replay", (real_now() - LONG_AGO).rfc3339()
+    status, body = await api.post(path, {"since": since, "types": []})
+    assert (status, body["error"]["param"]) == (400, "types")
+    for types, shown, total in (
+        ({}, ["message.sent"], 1),
+        ({"types": ["campaign.started"]}, ["campaign.started"], 2),
+    ):
+        begun = (await api.post(path, {"since": since} | types)).body
+        assert (begun["types"], begun["total"]) == (shown, total)
+        await api.post(f"{path}s/{begun['id']}/cancel")
+
+
 async def test_a_replay_killed_half_way_goes_on_without_gap_or_double(
     services: Services, database: Database, caller: Caller, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,24 @@ from typing import Any
 
 from iglayers.accounts.model import Caller, Scope
 from iglayers.core.db import Database
+from iglayers.replies.actions_inbound import process_inbound
 from tests import make
 from tests.accounts.keys import make_key
+from tests.databases import PEPPER
 from tests.reports.stepping import Stepping
-from tests.reports.zoe import NAME, PERSON, TRACES, traces, wrote_to_zoe
+from tests.reports.zoe import (
+    NAME,
+    NOT_OF_PEOPLE,
+    PERSON,
+    TELL_OF_PEOPLE,
+    TRACES,
+    came_in_unread,
+    people_told_of_zoe,
+    said_by_hand,
+    tables,
+    traces,
+    wrote_to_zoe,
+)
 from tests.serving import Api
 from tests.targets.uploads import campaign, upload
 
@@ -33,19 +47,35 @@ async def test_erasure_reaches_every_table(
     test_api: Api, database: Database, test_caller: Caller, stepping: Stepping
 ) -> None:
     await wrote_to_zoe(test_api, database, test_caller, stepping)
-    before = await traces(database)
-    assert {
-        "contacts", "targets", "messages", "replies", "events", "inbound", "conversations", "sandbox_messages",
-    } <= before  # fmt: skip
+    await people_told_of_zoe(test_api, database, test_caller, stepping)
+    await came_in_unread(database, test_caller)
+    assert await traces(database) == TELL_OF_PEOPLE
+    assert await tables(database) == TELL_OF_PEOPLE | NOT_OF_PEOPLE, "does erasure know the new table?"
     erased = await test_api.delete(f"/contacts/{NAME}")
-    assert erased.status == 200
+    assert erased.status == 200, erased
+    while await process_inbound(database, pepper=PEPPER):
+        pass
     assert await traces(database) == set()
+    again = await test_api.post("/replies", said_by_hand("Zoe says no"), idempotency_key="zoe-1")
+    assert (again.status, again.body) == (201, {"erased": True})
     told: dict[str, Any] = (await test_api.get(f"/contacts/{NAME}")).body
     assert told["erasedAt"]
     assert [each["source"] for each in told["suppressions"]] == ["erasure"]
-    assert [each["status"] for each in told["messages"]] == ["sent"]
+    assert sorted(each["status"] for each in told["messages"]) == ["sent", "skipped"]
     assert not any(word in json.dumps(told).lower() for word in TRACES)
     assert (await test_api.get("/contacts/ben")).body["messages"][0]["text"] == "Hi there"
+
+
+async def test_what_was_answered_about_a_longer_name_comes_again(test_api: Api) -> None:
+    for name in ("ann", "ann.lee", "jo.ann", "ann_x", "anna"):
+        await test_api.post("/suppressions", {"instagramUsername": name}, idempotency_key=name)
+    assert (await test_api.delete("/contacts/ann")).status == 200
+    again = {
+        name: (await test_api.post("/suppressions", {"instagramUsername": name}, idempotency_key=name)).body
+        for name in ("ann", "ann.lee", "jo.ann", "ann_x", "anna")
+    }
+    assert again.pop("ann") == {"erased": True}
+    assert all(each["instagramUsername"] == name for name, each in again.items())
 
 
 async def test_an_erased_person_cannot_be_written_to_again(

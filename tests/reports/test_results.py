@@ -65,7 +65,7 @@ async def test_files_hold_everybody_in_the_order_of_upload(api: Api, database: D
     made = await upload(api, spring, people(*names))
     await write_to(database, made.body["results"][1_000]["id"], reply="Hello")
     as_csv = await api.get(f"/campaigns/{spring.id}/results", format="csv")
-    assert as_csv.headers["Content-Type"] == csv_text.MEDIA_TYPE
+    assert as_csv.headers["Content-Type"] == f"{csv_text.MEDIA_TYPE}; charset=utf-8"
     assert as_csv.headers["Content-Disposition"] == 'attachment; filename="spring-t-2026-results.csv"'
     assert "X-Request-Id" in as_csv.headers
     assert [row["instagramUsername"] for row in table(as_csv)] == names

@@ -8,15 +8,19 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
 from iglayers.campaigns.model import Campaign
 from iglayers.clients.model import Client
+from iglayers.replies.asking import ask_names
 from iglayers.senders.model import Sender
+from iglayers.senders.transports.instagram.graph import Graph
+from iglayers.senders.transports.instagram.reconcile import reconcile
 from tests import make
 from tests.doubles.control import Account, Instagram
 from tests.senders.instagram.orders import connected
 from tests.sending.world import World, until
 from tests.serving import Api
 
-# Far away enough that nothing paces by it, as in `tests.sending.world`.
-_PACE: dict[str, Any] = {"hourly_limit": 1_000, "daily_limit": 10_000, "ramp": False, "min_gap_seconds": 0}
+_UNPACED: dict[str, Any] = {"ramp": False, "min_gap_seconds": 0}
+# More than may be asked for, since real time passes here and an hour's thousand is one message in 3.6 s.
+_NO_LIMIT = 1_000_000_000
 _KNOWN_WITHIN_S = 40.0
 
 
@@ -31,11 +35,16 @@ class Stage:
         self.accounts: dict[str, Account] = {}
         self.senders: dict[str, Sender] = {}
         self._client: Client | None = None
+        self._graph: Graph = Graph(services.settings)
 
     async def connect(self, username: str, *, locale: str = "en", **wanted: Any) -> Account:
         """An account of the double as a sender of the workspace, by a token of the dashboard."""
         account = self.accounts[username] = await self.double.account(username, locale=locale)
-        self.senders[username] = await connected(self.services, self.world.caller, account, **(_PACE | wanted))
+        sender = self.senders[username] = await connected(
+            self.services, self.world.caller, account, **(_UNPACED | wanted)
+        )
+        await self.world.all("UPDATE senders SET hourly_limit = $2, daily_limit = $2 WHERE id = $1",
+                             sender.id.uuid, _NO_LIMIT)  # fmt: skip
         return account
 
     async def writes(self, username: str, account: Account, **more: Any) -> dict[str, Any]:
@@ -52,8 +61,11 @@ class Stage:
         await until(self._is_heard, within_s=_KNOWN_WITHIN_S)
 
     async def _is_heard(self) -> bool:
+        # A worker asks for one name of an account a second.
+        await ask_names(self.services, self._graph)
         return await self.world.value("""
-            SELECT NOT EXISTS (SELECT FROM inbound WHERE processed_at IS NULL)
+            SELECT NOT EXISTS (SELECT FROM inbound_posts)
+               AND NOT EXISTS (SELECT FROM inbound WHERE processed_at IS NULL)
                AND NOT EXISTS (SELECT FROM conversations WHERE contact_id IS NULL)
         """)
 
@@ -92,6 +104,26 @@ class Stage:
         """The sender's row as it is now."""
         [found] = await self.world.all("SELECT * FROM senders WHERE id = $1", self.senders[account.username].id.uuid)
         return found
+
+    async def compare(self, account: Account) -> None:
+        """What the Conversations API shows of this account's threads, read now and not within a quarter of an hour."""
+        await self.world.all(
+            "UPDATE reconciliations SET due_at = now() - interval '1 day', lease_until = NULL WHERE sender_id = $1",
+            self.senders[account.username].id.uuid,
+        )
+        while await reconcile(self.services, self._graph, gap_s=0):
+            pass
+        await self.hears()
+
+    async def forget_outcome(self, username: str) -> None:
+        """As if the answer with Meta's id had been the last that was written down of this message: nobody knows."""
+        await self.world.all("""
+            WITH lost AS (
+                UPDATE messages m SET state = 'unknown', error_code = 'outcome_unknown', evidence = '[]'
+                FROM contacts k WHERE k.id = m.contact_id AND k.username = $1
+                RETURNING m.target_id)
+            UPDATE targets t SET state = 'unknown', sent_at = NULL FROM lost WHERE t.id = lost.target_id
+        """, username)  # fmt: skip
 
     async def evidence(self, username: str) -> list[str]:
         """Of which kind the hints are that the only message to this person may have arrived."""

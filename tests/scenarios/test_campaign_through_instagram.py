@@ -3,9 +3,11 @@
 The judge is the double's own log. Nothing here knows what the product wrote down until it is compared with that.
 """
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import aiohttp
 import msgspec
@@ -69,6 +71,7 @@ RESTING = [
 ]  # fmt: skip
 LOCALES = ("en", "de", "fr", "ja")
 REGAIN_MINUTES = 7
+_TEXT = "Hi there"  # of every message
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +102,10 @@ async def stage(
     async with serving(services) as url:
         await running.call("POST", "/app", callback=url + PATH, is_live=True)
         async with working(services, tmp_path):
-            yield Stage(running, services, caller, Api(http, url, await key_of(services.db, caller)))
+            stage = Stage(running, services, caller, Api(http, url, await key_of(services.db, caller)))
+            yield stage
         await running.call("POST", "/app", callback=None)
+        await _addresses_tell_nothing(stage)
 
 
 async def test_every_fault_of_a_send_and_nobody_is_written_to_twice(
@@ -168,6 +173,45 @@ async def _answer(stage: Stage, username: str) -> tuple[int, str]:
     return told.status, told.body["error"]["code"] if "error" in told.body else told.body["status"]
 
 
+async def test_an_unknown_is_settled_by_metas_id_and_by_nothing_else(stage: Stage) -> None:
+    double = stage.double
+    told, compared = await stage.connect("by.echo"), await stage.connect("by.thread")
+    lost = {"same.text": "temporary", "other.text": "temporary", "other.time": "temporary"}
+    people = {"echoed": told} | dict.fromkeys(("in.thread", *lost), compared)
+    for name, account in people.items():
+        await stage.writes(name, account)
+    await stage.hears()
+    # Nothing is told by itself of what the account writes.
+    await double.webhooks(echoes=False)
+    for name, fault in lost.items():
+        await double.fault(fault, compared, recipient=name)
+    await stage.world.start(await stage.campaign(compared, ["in.thread", *lost]))
+    expected = {"in.thread": "sent"} | dict.fromkeys(lost, "unknown")
+    await stage.ends_as(expected)
+    [body] = {each["body"] for each in await stage.world.all("SELECT body FROM messages")}
+    # Hands in the app write much the same: of that nobody can tell whether it was ours.
+    await double.owner(compared, "types", to="same.text", text=body)
+    await double.owner(compared, "types", to="other.text", text="Something else")
+    await double.clock(advance_s=-3_600)
+    await double.owner(compared, "types", to="other.time", text=body)
+    await double.clock(at=real_now().timestamp())
+    await stage.forget_outcome("in.thread")
+    await stage.compare(compared)
+    await stage.ends_as(expected)
+    hints = {name: await stage.evidence(name) for name in expected}
+    assert hints == {"in.thread": ["echo"], "same.text": ["similar_echo"], "other.text": [], "other.time": []}
+
+    await double.webhooks(echoes=True, paused=True)
+    await stage.world.start(await stage.campaign(told, ["echoed"]))
+    await stage.ends_as(expected | {"echoed": "sent"})
+    await stage.forget_outcome("echoed")
+    await double.webhooks(paused=False)
+    await stage.hears()
+    await stage.ends_as(expected | {"echoed": "sent"})
+    assert await stage.evidence("echoed") == ["echo"]
+    assert [each["person"] for each in await double.sent() if each["by"] == "api"] == ["in.thread", "echoed"]
+
+
 async def test_tokens_are_renewed_when_the_clock_moves_and_go_on_working(stage: Stage) -> None:
     account = await stage.connect("acme.official")
     sender = stage.senders[account.username]
@@ -190,11 +234,12 @@ async def _one_send_each(stage: Stage, expected: dict[str, str]) -> list[Campaig
     """A person for each fault of a single send, among people for whom all goes well."""
     campaigns: list[Campaign] = []
     names = list(OF_ONE_SEND)
-    for number in range(0, len(names), 3):
+    # Those that hang are neighbours in the list, and each holds up its account: no two of them in one.
+    for number in range(5):
         account = await stage.connect(f"one.send.{number}", locale=LOCALES[number % 4])
         people = [f"fine.{number}.{each}" for each in range(2)]
         expected |= dict.fromkeys(people, "sent")
-        for fault in names[number : number + 3]:
+        for fault in names[number::5]:
             name = f"p.{fault}".replace("_", ".")
             people.append(name)
             expected[name] = OF_ONE_SEND[fault][0]
@@ -307,10 +352,23 @@ async def _nothing_was_told(stage: Stage, capfd: pytest.CaptureFixture[str]) -> 
     """)
     everything = "\n".join([logged.out, logged.err, metrics, *(each["reason"] or "" for each in reasons)])
     assert "message.attempted" in logged.out
-    settings = stage.services.settings
-    for secret in [
-        *(each.access_token for each in stage.accounts.values()), settings.instagram_app_secret,
-        settings.instagram_meta_app_secret, settings.secret_key, stage.api.key, "Hi there", "access_token",
-    ]:  # fmt: skip
-        assert secret is not None
+    for secret in [*_secrets(stage), "access_token"]:
         assert secret not in everything
+
+
+async def _addresses_tell_nothing(stage: Stage) -> None:
+    """Nor in the address of any call; the two that make one token of another take them nowhere else than there."""
+    urls = [unquote_plus(each) for each in await stage.double.urls()]
+    assert any("/messages" in each for each in urls)
+    for url in urls:
+        takes_tokens = re.match(r"GET /(refresh_)?access_token\?", url) is not None
+        for secret in [_TEXT] if takes_tokens else [*_secrets(stage), "access_token"]:
+            assert secret not in url
+
+
+def _secrets(stage: Stage) -> list[str]:
+    settings = stage.services.settings
+    known = [settings.instagram_app_secret, settings.instagram_meta_app_secret, settings.secret_key]
+    known += [stage.api.key, _TEXT, *(each.access_token for each in stage.accounts.values())]
+    assert None not in known
+    return [each for each in known if each]

@@ -13,6 +13,7 @@ from iglayers.core.db import Database
 from iglayers.replies.actions_inbound import process_inbound
 from iglayers.replies.asking import ask_names
 from iglayers.senders.model import Sender
+from iglayers.senders.receiving import take_posts_apart
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
 from tests.databases import PEPPER
@@ -37,6 +38,7 @@ class Stage:
         """Everything delivered, read, with the names of people."""
         await self.double.settle()
         db = self.services.db
+        await take_posts_apart(db)
         while await process_inbound(db, pepper=PEPPER) + await ask_names(self.services, self.graph):
             pass
 

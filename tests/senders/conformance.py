@@ -45,6 +45,10 @@ class Subject(Protocol):
         """The same transport when its database is away; None where it has none."""
         ...
 
+    async def late(self) -> tuple[Transport, Order] | None:
+        """An order that is taken and answered after its deadline; None where nothing is waited for."""
+        ...
+
 
 class Lost:
     def connection(self) -> None:
@@ -79,6 +83,9 @@ class Sandbox:
     def without_database(self) -> Transport | None:
         return SandboxTransport(Lost())  # type: ignore[arg-type]
 
+    async def late(self) -> tuple[Transport, Order] | None:
+        return SandboxTransport(self._database, slow_s=30), await self.order("sandbox.slow", deadline_s=0.5)
+
 
 class Assisted(Sandbox):
     routes: tuple[str, ...] = ("assisted",)
@@ -88,6 +95,9 @@ class Assisted(Sandbox):
         self.transport: Transport = AssistedTransport()
 
     def without_database(self) -> Transport | None:
+        return None
+
+    async def late(self) -> tuple[Transport, Order] | None:
         return None
 
 
@@ -146,6 +156,9 @@ class OfInstagram:
     def without_database(self) -> Transport | None:
         settings, vault, pepper = self._services.settings, self._services.vault, self._services.pepper
         return InstagramTransport(Services(settings=settings, db=Lost(), vault=vault, pepper=pepper))  # type: ignore[arg-type]
+
+    async def late(self) -> tuple[Transport, Order] | None:
+        return self.transport, await self.order("timeout_after_commit", deadline_s=0.5)
 
 
 async def of_test_workspace(database: Database, caller: Caller, kind: type[Sandbox]) -> Sandbox:

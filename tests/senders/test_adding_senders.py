@@ -150,6 +150,10 @@ async def test_lists_are_narrowed_and_paged(test_api: Api, database: Database, t
     assert await found(state="paused") == ["one"]
     assert await found(username="@Two") == ["two"]
     first = (await test_api.get("/senders", limit=2)).body
+    for each in first["data"]:
+        alone = (await test_api.get(f"/senders/{each['id']}")).body
+        assert [each[name] for name in ("health", "hourlyLimit")] == [alone[name] for name in ("health", "hourlyLimit")]
+        assert each["budget"]["daily"] == alone["budget"]["daily"]
     assert first["hasMore"]
     assert await found(limit=2, cursor=first["nextCursor"]) == ["one"]
     assert (await test_api.get("/senders", state="asleep")).status == 400

@@ -16,13 +16,14 @@ from iglayers.senders.model import (
     Sent,
     Unknown,
 )
-from iglayers.senders.transports.sandbox.transport import SandboxTransport
+from iglayers.senders.transports import build
 from tests.doubles.control import Instagram
 from tests.senders.conformance import Assisted, OfInstagram, Sandbox, Subject, of_test_workspace
-from tests.senders.orders import a_sender, logged, order_to
+
+SUBJECTS = ("sandbox", "assisted", "instagram")
 
 
-@pytest.fixture(params=["sandbox", "assisted", "instagram"])
+@pytest.fixture(params=SUBJECTS)
 async def subject(
     request: pytest.FixtureRequest, database: Database, services: Services, test_caller: Caller, caller: Caller,
     double: Instagram,
@@ -30,6 +31,10 @@ async def subject(
     if request.param == "instagram":
         return await OfInstagram.connected(double, services, caller)
     return await of_test_workspace(database, test_caller, Sandbox if request.param == "sandbox" else Assisted)
+
+
+def test_every_transport_stands_the_same_tests(services: Services) -> None:
+    assert build(services).keys() == set(SUBJECTS)
 
 
 async def test_an_outcome_is_true(subject: Subject) -> None:
@@ -82,12 +87,13 @@ async def test_a_lost_database_is_never_raised(subject: Subject) -> None:
     assert await subject.delivered("jane.doe") == []
 
 
-async def test_a_deadline_that_passes_is_an_unknown(test_caller: Caller, database: Database) -> None:
-    sender = await a_sender(database, test_caller)
-    late = SandboxTransport(database, slow_s=30)
-    outcome = await late.deliver(order_to(test_caller, sender, "sandbox.slow", deadline_s=0.5))
-    assert isinstance(outcome, Unknown)
-    assert len(await logged(database, "sandbox.slow")) == 1
+async def test_a_deadline_that_passes_is_an_unknown(subject: Subject) -> None:
+    late = await subject.late()
+    if late is None:
+        return
+    transport, order = late
+    assert isinstance(await transport.deliver(order), Unknown)
+    assert len(await subject.delivered(order.recipient.username)) == 1
 
 
 async def test_many_at_once_are_as_many(subject: Subject) -> None:

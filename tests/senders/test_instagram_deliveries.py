@@ -1,9 +1,10 @@
 """The address that Instagram delivers to: who is let in, what is kept of each shape, and everything once."""
 
+import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -14,6 +15,9 @@ from iglayers.accounts.request import Services
 from iglayers.core.clock import real_now
 from iglayers.core.db import Database
 from iglayers.senders.model import Sender
+from iglayers.senders.queries_posts import drop_hopeless
+from iglayers.senders.receiving import take_posts_apart
+from iglayers.senders.transports.instagram import inbound
 from tests.senders.connected import (
     ACCOUNT,
     JANE,
@@ -64,6 +68,7 @@ async def hook(http: aiohttp.ClientSession, services: Services, sender: Sender) 
 
 async def kept(database: Database) -> list[tuple[str, str, dict[str, Any]]]:
     """Kind, key and content of what was kept, in the order in which it will be read."""
+    await take_posts_apart(database)
     async with database.connection() as conn:
         found = await conn.fetch("SELECT kind, provider_key, fact FROM inbound ORDER BY id")
     return [tuple(each) for each in found]
@@ -107,7 +112,7 @@ async def test_the_documented_delivery_is_taken(hook: Api, database: Database) -
 
 async def test_either_secret_signs(hook: Api, database: Database) -> None:
     assert (await deliver(hook, envelope(message("m1")), secret=META_SECRET)).status == 200
-    assert await count(database, "inbound") == 1
+    assert len(await kept(database)) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,7 @@ async def test_what_meta_did_not_sign_is_refused_and_nothing_is_kept(
     changed = VECTOR.replace(b"caf", b"Caf")
     told = await hook.outside("POST", PATH, data=changed, headers={"X-Hub-Signature-256": VECTOR_SIGNATURE})
     assert told.status == 403
-    assert await count(database, "inbound") == 0
+    assert await count(database, "inbound_posts") == 0
 
 
 async def test_an_installation_without_an_app_takes_nothing(
@@ -161,7 +166,7 @@ async def test_a_signed_body_that_is_no_json_is_refused(raw: bytes, hook: Api) -
 )  # fmt: skip
 async def test_nothing_of_use_is_taken_without_complaint(tree: object, hook: Api, database: Database) -> None:
     assert (await deliver(hook, tree)).status == 200
-    assert await count(database, "inbound") == 0
+    assert await kept(database) == []
 
 
 async def test_an_account_that_nobody_has_is_told_once_and_answered_200(
@@ -169,7 +174,7 @@ async def test_an_account_that_nobody_has_is_told_once_and_answered_200(
 ) -> None:
     tree = envelope(*(message(f"m{n}", to="1") for n in range(5)), account="17840000000000099")
     assert (await deliver(hook, tree)).status == 200
-    assert await count(database, "inbound") == 0
+    assert await kept(database) == []
     assert capsys.readouterr().out.count("inbound.unknown_account") == 1
 
 
@@ -178,6 +183,7 @@ async def test_one_account_in_two_workspaces_is_told_to_both(
 ) -> None:
     await connect(database, services, test_caller, await a_sender(database, test_caller))
     await deliver(hook, envelope(message("m1")))
+    await take_posts_apart(database)
     async with database.connection() as conn:
         assert await conn.fetchval("SELECT count(DISTINCT workspace_id) FROM inbound") == 2
 
@@ -274,6 +280,29 @@ async def test_comments_in_either_shape(shape: str, hook: Api, database: Databas
     }  # fmt: skip
 
 
+async def test_a_comment_is_as_old_as_instagram_says(hook: Api, database: Database) -> None:
+    """By when it was written where that is told, else by when it was sent; the earlier one, and never the future."""
+    sent_at = int(real_now().timestamp()) - 60
+    written = {
+        "in.words": {"timestamp": datetime.fromtimestamp(sent_at - 3_600, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")},
+        "in.numbers": {"created_time": sent_at - 7_200}, "later": {"created_time": sent_at + 30},
+        "not.told": {}, "nonsense": {"timestamp": "yesterday", "created_time": {"a": 1}},
+        "no.zone": {"timestamp": "2020-01-01T00:00:00"}, "far": {"created_time": 10**15 - 1},
+        "before.all": {"timestamp": "0001-01-01T00:00:00+0900"},
+    }  # fmt: skip
+    told = [comment(name) for name in written]
+    for each, when in zip(told, written.values(), strict=True):
+        each["value"] |= when
+    await deliver(hook, envelope(changes=told, time=sent_at))
+    await take_posts_apart(database)
+    async with database.connection() as conn:
+        rows = await conn.fetch("SELECT fact ->> 'commentId' AS id, occurred_at FROM inbound")
+    ago_s = {row["id"]: sent_at - row["occurred_at"].timestamp() for row in rows}
+    assert ago_s == {"in.words": 3_600, "in.numbers": 7_200} | dict.fromkeys(
+        ("later", "not.told", "nonsense", "no.zone", "far", "before.all"), 0
+    )
+
+
 async def test_the_accounts_own_comments_are_nobodys(hook: Api, database: Database) -> None:
     own = comment("c1", by=ACCOUNT)
     scoped = comment("c2")
@@ -289,6 +318,7 @@ async def test_seconds_and_milliseconds_and_never_the_future(hook: Api, database
     future, absent = message("future", at=real_now() + timedelta(days=400)), message("absent")
     del absent["timestamp"]
     await deliver(hook, envelope(seconds, message("milliseconds", at=said), future, absent))
+    await take_posts_apart(database)
     async with database.connection() as conn:
         rows = await conn.fetch("SELECT fact ->> 'mid' AS mid, occurred_at FROM inbound")
     found = {row["mid"]: row["occurred_at"] for row in rows}
@@ -313,6 +343,57 @@ async def test_a_thousand_updates_repeated_and_shuffled_are_each_kept_once(hook:
     found = await kept(database)
     assert len(found) == 500
     assert [fact["mid"] for kind, _, fact in found if kind == "reply"] == [f"mid-{n}" for n in range(400)]
+
+
+async def test_workers_take_the_same_facts_apart_at_once(hook: Api, database: Database) -> None:
+    for turn in range(6):
+        order = random.Random(turn).sample(range(60), 60)
+        await deliver(hook, envelope(*(message(f"mid-{n}", f"text {n}") for n in order)))
+    taken = await asyncio.gather(*(take_posts_apart(database) for _ in range(4)))
+    assert (sum(taken), await count(database, "inbound_posts")) == (6, 0)
+    assert len(await kept(database)) == 60
+
+
+async def test_a_post_that_fails_waits_and_holds_nobody_up(
+    hook: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deliver(hook, envelope(message("fails")))
+    await deliver(hook, envelope(message("m1")))
+    with monkeypatch.context() as patch:
+        patch.setattr(inbound, "parse", _fails_once(inbound.parse))
+        assert await take_posts_apart(database) == 2
+    assert [fact["mid"] for _, _, fact in await kept(database)] == ["m1"]
+    async with database.connection() as conn:
+        waits = await conn.fetchrow("SELECT failures, not_before > clock_timestamp() AS waits FROM inbound_posts")
+        assert tuple(waits or ()) == (1, True)
+        await conn.execute("UPDATE inbound_posts SET not_before = clock_timestamp()")
+    assert sorted(fact["mid"] for _, _, fact in await kept(database)) == ["fails", "m1"]
+    assert await count(database, "inbound_posts") == 0
+
+
+def _fails_once(parse: Any) -> Any:
+    asked = 0
+
+    def fails_once(tree: object, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise ZeroDivisionError
+        return parse(tree, **more)
+
+    return fails_once
+
+
+async def test_what_never_can_be_taken_apart_is_not_kept_for_ever(hook: Api, database: Database) -> None:
+    # Too strange to be seen at once: these bytes are no text.
+    await hook.outside("POST", PATH, data=b'["\xff"]', headers=signed(b'["\xff"]'))
+    assert (await take_posts_apart(database), await count(database, "inbound_posts")) == (1, 0)
+    await deliver(hook, envelope(message("m1")))
+    async with database.connection() as conn:
+        await conn.execute("UPDATE inbound_posts SET received_at = now() - interval '31 days'")
+        assert await drop_hopeless(conn, older_than_days=30) == 0
+        await conn.execute("UPDATE inbound_posts SET failures = 100, not_before = now() + interval '1 hour'")
+        assert await drop_hopeless(conn, older_than_days=30) == 1
 
 
 async def test_too_large_a_delivery_is_refused_by_its_length(hook: Api) -> None:

@@ -307,7 +307,7 @@ async def test_who_is_not_answered(talk: Talk, test_api: Api) -> None:
         assert answer.body["error"]["remedy"]
         return answer.status, answer.body["error"]["code"]
 
-    assert await refused("") == (400, "invalid_field")
+    assert await refused("") == (400, "missing_required_field")
     assert await refused("ä" * 501) == (400, "invalid_field")
     sender = await talk.world.value("SELECT id FROM senders")
     async with talk.world.db.transaction() as conn:

@@ -6,9 +6,12 @@ import pytest
 
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
+from iglayers.campaigns import actions
 from iglayers.core.clock import Moment
 from iglayers.core.ids import ConversationId
+from iglayers.reports.eligibility import count
 from iglayers.senders.model import Conversation, NotPermitted, Permitted, Recipient, Sender, Transport
+from iglayers.senders.transports.assisted.transport import AssistedTransport
 from iglayers.senders.transports.sandbox.transport import SandboxTransport
 from tests.sending.world import World
 
@@ -27,7 +30,7 @@ class OpenWindows(SandboxTransport):
 
 @pytest.fixture
 async def strict(services: Services, test_caller: Caller) -> World:
-    transports: dict[str, Transport] = {"sandbox": OpenWindows(services.db)}
+    transports: dict[str, Transport] = {"sandbox": OpenWindows(services.db), "assisted": AssistedTransport()}
     world = World(services, test_caller, transports=transports)
     await world.speed(0)
     return world
@@ -89,3 +92,35 @@ async def test_an_account_that_does_not_serve_the_campaign_is_not_asked(strict: 
     await strict.start(campaign)
     await strict.send()
     assert await strict.people(campaign) == {"jane": "skipped"}
+
+
+async def test_an_open_window_with_another_account_goes_before_hands(strict: World) -> None:
+    hands, official = await strict.sender("acme.hands", routes=["sandbox", "assisted"]), await strict.sender("acme.two")
+    people = ["jane", "mario", "stranger.one", "stranger.two"]
+    campaign = await strict.campaign(people, started=False)
+    await spoke(strict, "jane", official)
+    await spoke(strict, "mario", hands)
+    await strict.start(campaign)
+    for _ in range(6):
+        await strict.send()
+        await strict.later(minutes=1)
+    # Whoever's turn it is, nobody is skipped whom hands can reach, and nobody is a card whom an account may write to.
+    strangers = dict.fromkeys(people[2:], "awaiting_operator")
+    assert await strict.people(campaign) == {"jane": "sent", "mario": "sent"} | strangers
+    assert await by(strict) == {"jane": "acme.two", "mario": "acme.hands"} | dict.fromkeys(people[2:], "acme.hands")
+
+
+@pytest.mark.parametrize("routes", [["assisted", "sandbox"], ["sandbox", "assisted"]])
+async def test_a_campaign_that_wants_hands_first_gets_them(routes: list[str], strict: World) -> None:
+    await strict.sender("acme.hands", transport="assisted")
+    official = await strict.sender("acme.two")
+    campaign = await strict.campaign(["jane"], started=False, routes=routes)
+    await spoke(strict, "jane", official)
+    await strict.all("UPDATE senders SET ready_at = ready_at + interval '1 minute' WHERE id = $1", official.id.uuid)
+    async with strict.db.transaction() as conn:
+        found = await actions.find(conn, strict.caller, campaign.id)
+        [way] = await count(conn, strict.caller, found, transports=strict.engine.transports)
+    await strict.start(campaign)
+    await strict.send()
+    assert (way.route, way.targets) == (routes[0], 1)
+    assert await by(strict) == {"jane": {"assisted": "acme.hands", "sandbox": "acme.two"}[routes[0]]}

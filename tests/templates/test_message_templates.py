@@ -138,9 +138,13 @@ async def test_a_preview_shows_what_a_target_gets(api: Api, test_api: Api, datab
     assert with_sender.body["text"] == "Jane @jane 24000 Rome Acme acme"
 
     refused = await api.post(path, {"targetId": TargetId.new()})
-    assert (refused.status, refused.body["error"]["param"]) == (400, "targetId")
+    assert (refused.status, refused.body["error"]["code"], refused.body["error"]["param"]) == (
+        404, "target_not_found", "targetId",
+    )  # fmt: skip
+    refused = await api.post(path, {"sample": {"city": "a\x00b"}})
+    assert (refused.status, refused.body["error"]["param"]) == (400, "sample.city")
     assert (await test_api.post(path, {"targetId": target_id})).body["error"]["code"] == "template_not_found"
-    for bound_to, status in ((client_id, 200), ((await make.client(database, caller)).id, 400)):
+    for bound_to, status in ((client_id, 200), ((await make.client(database, caller)).id, 404)):
         new = accounts.NewKey(name="Bound", scopes=list(Scope)[:2], client_id=bound_to)
         async with database.transaction() as conn:
             key = (await accounts.create_key(conn, caller, new)).key

@@ -51,6 +51,7 @@ async def test_one_call_too_many_is_refused_and_who_waits_is_let_in(
         wait_s = int(answer.headers["Retry-After"])
         assert 9 <= wait_s <= 10
         assert answer.headers["RateLimit-Policy"] == '"default";q=6;w=60'
+        assert answer.headers["RateLimit"] == f'"default";r=0;t={wait_s}'
         # Another key has calls of its own.
         assert (await api.with_key(other.key).get("/me")).status == 200
         await pass_time(database, wait_s)

@@ -44,7 +44,8 @@ KEYS = Section(
         create(
             "/api-keys/{id}/rotate", "rotate_key", "Replace an API key", CreatedKey, scope=Scope.ADMIN, body=Rotation,
             example={"overlapHours": 24}, codes=("invalid_state",),
-            note="A new key with the same name, scopes and client; the old one ends after the overlap, 0 to 24 hours.",
+            note="A new key with the same name, scopes, client and addresses; the old one ends after the overlap, 0 to "
+            "24 hours.",
         ),
         remove("/api-keys/{id}", "revoke_key", "Revoke an API key", ApiKey, scope=Scope.ADMIN),
     ],

@@ -57,8 +57,8 @@ TEMPLATES = Section(
         ),
         act(
             "/message-templates/{id}/preview", "preview_template", "See a text as a person would get it", Preview,
-            body=PreviewFor, example={"sample": {"firstName": "Jane", "category": "fitness"}},
-            note="By the renderer that sends. Changes nothing.",
+            body=PreviewFor, example={"sample": {"firstName": "Jane", "category": "fitness"}}, is_replayable=False,
+            note="By the renderer that sends. Changes nothing.", codes=("target_not_found",),
         ),
     ],
 )  # fmt: skip

@@ -77,7 +77,8 @@ SUPPRESSIONS = Section(
             "/suppressions/import", "import_suppressions", "Suppress everybody in a file", SuppressedList,
             csv="instagramUsername,reason\njane.doe,asked us by mail\n", query=(_CLIENT,),
             codes=("client_not_found", "missing_required_field"),
-            note="CSV with the column `instagramUsername`, maybe `reason` and `expiresAt`; up to 10 MiB.",
+            note="CSV with the column `instagramUsername`, maybe `clientId`, `reason`, `source` and `expiresAt`: what "
+            "the export gives can be read again. Up to 10 MiB.",
         ),
         pages(
             "/suppressions", "list_suppressions", "List suppressions", Suppression, of="sup",
@@ -112,7 +113,8 @@ CONTACTS = Section(
         ),
         remove(
             "/contacts/{username}", "erase_person", "Erase a person", Person, scope=Scope.ADMIN, codes=("conflict",),
-            note="Their data is gone everywhere; a keyed hash stays and keeps them suppressed. This cannot be undone.",
+            note="Their data is gone everywhere; a keyed hash stays and keeps them suppressed. Who repeats a call that "
+            'told of them, with its `Idempotency-Key`, gets `{"erased": true}`. This cannot be undone.',
         ),
     ],
 )  # fmt: skip

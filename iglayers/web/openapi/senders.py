@@ -2,7 +2,7 @@
 
 from iglayers.accounts.model import Scope
 from iglayers.senders.actions import NewSender, Resume, SenderChange
-from iglayers.senders.model import Sender, SenderChecked, SenderReport, SenderState
+from iglayers.senders.model import SenderChecked, SenderReport, SenderState
 from iglayers.senders.transports.instagram.connect import Started
 from iglayers.web.openapi.operation import Query, Section, act, change, create, ids, one_of, pages, read, remove
 
@@ -26,7 +26,7 @@ SENDERS = Section(
             "settings, or its sender has a new access and keeps every setting that is not named here.",
         ),
         pages(
-            "/senders", "list_senders", "List senders", Sender, of="snd",
+            "/senders", "list_senders", "List senders", SenderReport, of="snd",
             query=(
                 Query("username", {"type": "string"}, "Only this account."),
                 Query("state", one_of(*SenderState), "Only senders in this state."),

@@ -97,6 +97,11 @@ WORDS: dict[str, Word] = {
     "said": Word("What its claimer said became of it, as long as that can be undone.", None),
     "undoUntil": Word("Until when that can be undone.", None),
     "clientId": Word("The client."),
+    "addresses": Word(
+        "Addresses and networks that the key may be used from; none: from everywhere. Behind a proxy it is the "
+        "proxy's address that counts.",
+        ["192.0.2.0/24"],
+    ),
     "ApiKey.clientId": Word("The one client that the key sees; null for all.", None),
     "CreatedKey.clientId": Word("The one client that the key sees; null for all.", None),
     "Me.clientId": Word("The one client that the key sees; null for all.", None),
@@ -312,7 +317,10 @@ WORDS: dict[str, Word] = {
     "settledAt": Word("When its outcome was written down."),
     "since": Word("From when on.", "2026-05-01T00:00:00.000Z"),
     "skippedBy": Word("People who were left out, by code.", {"target_suppressed": 3}),
-    "source": Word("How it came: `manual`, `import`, `opt_out` or `erasure`.", "manual"),
+    "source": Word(
+        "Where it comes from: `manual`, `import`, `opt_out` (the person's own wish), `erasure`, or a word of yours.",
+        "manual",
+    ),
     "startAt": Word("Nothing is sent before.", None),
     "startedAt": Word("When it began."),
     "state": Word("Its state."),

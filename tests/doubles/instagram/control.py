@@ -270,8 +270,13 @@ class Control:
         return {}
 
     def log(self) -> dict[str, Any]:
-        """`messages` left the account and were stored; `received` came from people; `requests` in order."""
-        return {"messages": self.world.sent, "received": self.world.received, "requests": self.graph.log}
+        """`messages` left the account and were stored; `received` came from people; `requests` and `urls` in order."""
+        return {
+            "messages": self.world.sent,
+            "received": self.world.received,
+            "requests": self.graph.log,
+            "urls": self.graph.urls,
+        }
 
     def deliveries(self) -> list[dict[str, Any]]:
         return [_delivery(each) for each in self.graph.hooks.deliveries]

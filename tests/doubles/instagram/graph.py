@@ -71,6 +71,7 @@ class Graph:
         self.rules: sending.Rules = sending.Rules()
         self.settings: Settings = Settings()
         self.log: list[dict[str, Any]] = []
+        self.urls: list[str] = []  # as they came, with whatever should not stand in them
 
     async def handle(self, http: web.Request) -> web.StreamResponse:
         request = await _read(http)
@@ -305,6 +306,7 @@ class Graph:
             "subcode": None,
         }
         self.log.append(line)
+        self.urls.append(f"{http.method} {http.raw_path}")
         return line
 
     def _add_usage(self, request: Request, response: web.StreamResponse) -> None:

@@ -21,7 +21,7 @@ from iglayers.senders.model import Fact
 from iglayers.senders.queries_reconciliations import Run
 from iglayers.senders.transports.instagram import credentials, patience
 from iglayers.senders.transports.instagram.graph import Graph, GraphAnswer
-from iglayers.senders.transports.instagram.inbound import MAX_TEXT, message_fact
+from iglayers.senders.transports.instagram.inbound import MAX_TEXT, message_fact, written_moment
 
 log = structlog.get_logger("instagram")
 
@@ -138,7 +138,11 @@ def facts_of(
         known["username"] = person["username"][:100]
     found: list[Fact] = []
     for message in _dicts(_dict(fields.get("messages")).get("data")):
-        at, mid, wrote = moment_of(message.get("created_time")), message.get("id"), _dict(message.get("from")).get("id")
+        at, mid, wrote = (
+            written_moment(message.get("created_time")),
+            message.get("id"),
+            _dict(message.get("from")).get("id"),
+        )
         if at is None or at < since or not isinstance(mid, str) or not mid or not isinstance(wrote, str):
             continue
         text = str(message.get("message") or "[no text]")[:MAX_TEXT].replace("\x00", "�")
@@ -147,17 +151,8 @@ def facts_of(
     return found
 
 
-def moment_of(raw: object) -> Moment | None:
-    """`2026-09-30T08:12:45+0000`."""
-    try:
-        parsed = datetime.fromisoformat(str(raw))
-    except ValueError:
-        return None
-    return None if parsed.tzinfo is None else Moment.of(parsed)
-
-
 def _is_wanted(thread: dict[str, Any], since: datetime) -> bool:
-    updated_at = moment_of(thread.get("updated_time"))
+    updated_at = written_moment(thread.get("updated_time"))
     return updated_at is None or updated_at >= since
 
 
