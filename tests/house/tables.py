@@ -28,6 +28,7 @@ OWNERS: dict[str, str] = {
     "clients": "clients",
     "message_templates": "templates",
     "contacts": "contacts",
+    "retentions": "contacts",
     "suppressions": "contacts",
     "usage_months": "usage",
     "messages": "messages",
@@ -65,6 +66,7 @@ ENGINE_WRITES = frozenset({
 CROSS_TENANT: dict[str, str] = {
     "accounts.queries.forget_old_answers": "retention: every answer older than 24 h, whoever asked",
     "accounts.queries_people.use_invitation": "by the secret of a link, which says the workspace",
+    "contacts.queries_retention.told": "the operator's metrics tell of the whole installation",
     "campaigns.queries.wake": "by id, from the engine: what its slot holds",
     "events.queries_engine.backlog": "the operator's metrics tell of the whole installation",
     "events.queries_engine.with_work": "workers serve all workspaces: endpoints that have something to deliver",
