@@ -126,8 +126,23 @@ def _why_not(campaign: Campaign, job: ImportJob) -> str | None:
     return f"The campaign was {was}; line {job.next_line} and what follows were not read."
 
 
-async def begin(conn: Connection, caller: Caller, campaign_id: CampaignId, *, dry_run: bool) -> ImportId:
+async def begin(
+    conn: Connection, caller: Caller, campaign_id: CampaignId, *, dry_run: bool, keeps_file: bool = False
+) -> ImportId:
     """An import into a campaign that takes targets, whose file is about to come in."""
+    await _hold_for_import(conn, caller, campaign_id)
+    return await imports.begin(conn, caller, campaign_id, dry_run=dry_run, keeps_file=keeps_file)
+
+
+async def read_again(
+    conn: Connection, caller: Caller, campaign_id: CampaignId, *, ended: ImportId, columns: list[str], dry_run: bool
+) -> Import:
+    """The file that a dry run kept, once more; see `targets.actions_imports.read_again`."""
+    await _hold_for_import(conn, caller, campaign_id)
+    return await imports.read_again(conn, caller, campaign_id, ended=ended, columns=columns, dry_run=dry_run)
+
+
+async def _hold_for_import(conn: Connection, caller: Caller, campaign_id: CampaignId) -> None:
     campaign = await queries.lock_for_upload(conn, caller.workspace_id, campaign_id, only=caller.client_id)
     if campaign is None:
         raise CampaignNotFound("There is no such campaign.")
@@ -135,7 +150,6 @@ async def begin(conn: Connection, caller: Caller, campaign_id: CampaignId, *, dr
         raise InvalidState("An archived campaign takes no targets.")
     if campaign.state is CampaignState.CANCELLED:
         raise InvalidState("A cancelled campaign takes no targets.")
-    return await imports.begin(conn, caller, campaign_id, dry_run=dry_run)
 
 
 async def cancel(conn: Connection, caller: Caller, import_id: ImportId) -> Import:

@@ -42,11 +42,22 @@ OPT_OUT, ERASURE = "opt_out", "erasure"
 
 
 class ContactRow(msgspec.Struct, frozen=True):
-    """The person behind a handle. Of merged contacts, the one that is left; erased ones have no username."""
+    """The person behind a handle. Of merged contacts, the one that is left.
+
+    Erased ones have no username, nor have those whom retention has forgotten (`is_forgotten`).
+    """
 
     id: ContactId
     handle_hash: bytes
     username: str | None
+    is_forgotten: bool = False
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """When and how the name of a person went, if it did."""
+
+    erased_at: datetime | None
+    forgotten_at: datetime | None
 
 
 class Suppression(msgspec.Struct, rename="camel", frozen=True, kw_only=True):

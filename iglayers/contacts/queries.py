@@ -6,9 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from iglayers.contacts.model import ContactRow, MergedMeanwhile, Suppression
+from iglayers.contacts.model import ContactRow, Gone, MergedMeanwhile, Suppression
 from iglayers.contacts.usernames import handle_hash
-from iglayers.core.clock import Moment
 from iglayers.core.db import Connection, execute, plain, row, rows, stream, value
 from iglayers.core.ids import ClientId, ContactId, SuppressionId, WorkspaceId
 
@@ -47,7 +46,10 @@ async def upsert_many(
     usernames: list[str],
     now: datetime,
 ) -> list[ContactRow]:
-    """The contacts of these handles, in the order given; unknown ones are inserted. At most 10,000 at a time."""
+    """The contacts of these handles, in the order given; unknown ones are inserted, forgotten ones known again.
+
+    At most 10,000 at a time. None of them is forgotten before the transaction ends.
+    """
     made = await conn.fetch("""
         INSERT INTO contacts (id, workspace_id, handle_hash, username, created_at)
         SELECT id, $1, handle_hash, username, $5
@@ -60,20 +62,53 @@ async def upsert_many(
     known = {each[1]: ContactRow(ContactId(each[0]), each[1], each[2]) for each in made}
     # A statement of its own: only a new snapshot sees what another upload committed while this one waited.
     if left := [digest for digest in hashes if digest not in known]:
+        await _keep(conn, workspace_id, left)
         known |= {each.handle_hash: each for each in await by_hashes(conn, workspace_id, left)}
+        if forgotten := [each.id for each in known.values() if each.is_forgotten]:
+            await _recall(conn, workspace_id, forgotten, hashes=hashes, usernames=usernames)
+            known |= {each.handle_hash: each for each in await by_hashes(conn, workspace_id, left)}
     return [known[digest] for digest in hashes]
+
+
+async def _keep(conn: Connection, workspace_id: WorkspaceId, hashes: list[bytes]) -> None:
+    """Retention passes over these until the transaction ends; nobody else is held up."""
+    await execute(conn, """
+        SELECT FROM contacts
+        WHERE workspace_id = $1 AND handle_hash = ANY ($2::bytea[])
+        ORDER BY handle_hash
+        FOR KEY SHARE
+    """, workspace_id, hashes)  # fmt: skip
+
+
+async def _recall(
+    conn: Connection, workspace_id: WorkspaceId, people: list[ContactId], *, hashes: list[bytes], usernames: list[str]
+) -> None:
+    """Forgotten people have names again: their own, or the older handle that they are named by, if that is all."""
+    await lock(conn, workspace_id, people)
+    await execute(conn, """
+        WITH named AS (
+            SELECT DISTINCT ON (person_id) coalesce(asked.merged_into, asked.id) AS person_id, given.username
+            FROM unnest($3::bytea[], $4::text[]) AS given (handle_hash, username)
+            JOIN contacts asked ON asked.workspace_id = $1 AND asked.handle_hash = given.handle_hash
+            ORDER BY person_id, asked.merged_into IS NOT NULL
+        )
+        UPDATE contacts k SET username = named.username, forgotten_at = NULL
+        FROM named
+        WHERE k.workspace_id = $1 AND k.id = named.person_id AND k.id = ANY ($2::uuid[]) AND k.forgotten_at IS NOT NULL
+    """, workspace_id, people, hashes, usernames)  # fmt: skip
 
 
 async def by_hashes(conn: Connection, workspace_id: WorkspaceId, hashes: Sequence[bytes]) -> list[ContactRow]:
     """The known ones of these handles, in no order; a merge leaves one step to follow, never two."""
     found = await conn.fetch("""
         SELECT coalesce(kept.id, asked.id) AS id, asked.handle_hash,
-               CASE WHEN kept.id IS NULL THEN asked.username ELSE kept.username END AS username
+               CASE WHEN kept.id IS NULL THEN asked.username ELSE kept.username END AS username,
+               CASE WHEN kept.id IS NULL THEN asked.forgotten_at ELSE kept.forgotten_at END IS NOT NULL AS is_forgotten
         FROM contacts asked
         LEFT JOIN contacts kept ON kept.workspace_id = $1 AND kept.id = asked.merged_into
         WHERE asked.workspace_id = $1 AND asked.handle_hash = ANY($2::bytea[])
     """, workspace_id, list(hashes))  # fmt: skip
-    return [ContactRow(ContactId(each[0]), each[1], each[2]) for each in found]
+    return [ContactRow(ContactId(each[0]), each[1], each[2], each[3]) for each in found]
 
 
 async def by_hash(conn: Connection, workspace_id: WorkspaceId, digest: bytes) -> ContactRow | None:
@@ -219,25 +254,28 @@ def every(
 async def handles(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> list[ContactRow]:
     """A person under every handle that was merged into theirs, their own first."""
     return await rows(conn, ContactRow, """
-        SELECT id, handle_hash, username
+        SELECT id, handle_hash, username, forgotten_at IS NOT NULL AS is_forgotten
         FROM contacts
         WHERE workspace_id = $1 AND (id = $2 OR merged_into = $2)
         ORDER BY id <> $2, id
     """, workspace_id, contact_id)  # fmt: skip
 
 
-async def erased_at(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> Moment | None:
-    """When a person's data was erased."""
-    found = await value(
-        conn, "SELECT erased_at FROM contacts WHERE workspace_id = $1 AND id = $2", workspace_id, contact_id
-    )
-    return None if found is None else Moment.of(found)
+async def gone(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> Gone:
+    """When a known person's data was erased, or was forgotten by retention."""
+    found = await row(
+        conn, Gone, "SELECT erased_at, forgotten_at FROM contacts WHERE workspace_id = $1 AND id = $2",
+        workspace_id, contact_id,
+    )  # fmt: skip
+    assert found is not None
+    return found
 
 
 async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: Sequence[ContactId], *, at: datetime) -> None:
     """Leave nothing of these locked people but the hashes of their handles, and reasons that name nobody."""
     await execute(conn, """
-        UPDATE contacts SET username = NULL, instagram_id = NULL, erased_at = coalesce(erased_at, $3)
+        UPDATE contacts
+        SET username = NULL, instagram_id = NULL, erased_at = coalesce(erased_at, $3), forgotten_at = NULL
         WHERE workspace_id = $1 AND id = ANY ($2::uuid[])
     """, workspace_id, list(contact_ids), at)  # fmt: skip
     await execute(

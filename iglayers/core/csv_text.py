@@ -171,7 +171,8 @@ class _Lines(Iterator[str]):
 
 
 def _refuse_utf16(start: bytes) -> None:
-    if start in _UTF16:
+    # With or without its mark: no header begins with a NUL, or with one letter and a NUL.
+    if start in _UTF16 or 0 in start:
         raise Invalid("The file is UTF-16.", param="body", remedy="Save it as “CSV UTF-8” and send it again.")
 
 

@@ -10,7 +10,7 @@ from iglayers.core.errors import Invalid, NotFound
 from iglayers.core.ids import WorkspaceId
 from iglayers.dashboard.forms import Form
 from iglayers.dashboard.pages import page
-from iglayers.dashboard.request import SESSION_COOKIE, THEME_COOKIE, THEMES, PageRequest
+from iglayers.dashboard.request import THEME_COOKIE, THEMES, PageRequest
 
 _YEAR_S = 31_536_000
 
@@ -36,7 +36,7 @@ async def change_password(request: PageRequest) -> Response[bytes]:
     except Invalid as error:
         return _account(request, form.refused(error), 422)
     answer = request.go("/account", flash="Your password is changed. Every other session has ended.")
-    answer.cookies.append(request.cookie(SESSION_COOKIE, token, max_age=int(LIFE.total_seconds())))
+    answer.cookies.append(request.cookie(request.session_cookie, token, max_age=int(LIFE.total_seconds())))
     return answer
 
 

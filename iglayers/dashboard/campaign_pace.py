@@ -3,7 +3,6 @@
 It is read after the page that it stands on: a projection is played message by message.
 """
 
-import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -51,7 +50,7 @@ async def show_pace(request: PageRequest) -> Response[bytes]:
         )
         numbers = stats.with_the_best(await queries_stats.steps(conn, caller.workspace_id, campaign.id))
         steps = await queries.steps(conn, caller.workspace_id, campaign.id)
-    projection = await asyncio.to_thread(lambda: found.project(most_played=MOST_PLAYED))
+    projection = await found.project(most_played=MOST_PLAYED)
     ahead = projection if campaign.state is CampaignState.RUNNING else None
     template = "campaigns/_pace.html" if request.is_fragment else "campaigns/pace.html"
     return page(

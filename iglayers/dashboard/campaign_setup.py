@@ -23,8 +23,9 @@ from iglayers.dashboard.request import PageRequest
 from iglayers.messages.schedule import Day, Schedule
 from iglayers.reports import preflight, status
 from iglayers.targets import queries as target_queries
-from iglayers.targets import queries_counts
+from iglayers.targets import queries_counts, queries_imports
 from iglayers.targets.model import TargetState
+from iglayers.targets.model_imports import MAX_IMPORT_BYTES, Import
 from iglayers.templates import actions as template_actions
 from iglayers.templates import queries as template_queries
 from iglayers.templates import render
@@ -181,13 +182,17 @@ async def setup(
         check = await preflight.check(conn, caller, campaign) if is_checked else None
         standing = await status.standing(conn, caller, campaign)
         serving = await _all_senders(conn, request, campaign)
+        imports = await _open_imports(conn, request, campaign)
     text = forms.get("texts") or Form.of(name=campaign.name, messageTemplateId=campaign.message_template_id)
     return page(
         request, "campaigns/setup.html", title=campaign.name, crumb=Crumb(campaign.name, f"/campaigns/{campaign.id}"),
         campaign=campaign, client=client, counts=counts, queued=queued, check=check, standing=standing,
         texts=text, people=forms.get("people") or Form(), speed=forms.get("speed") or _speed(campaign),
-        preview=_preview(choices, text, people), verdict=verdict, senders=serving, days=list(Day),
-        fields=people_file.FIELDS, status=422 if refused else 200, is_draft=campaign.state is CampaignState.DRAFT,
+        preview=_preview(choices, text, people), verdict=verdict, senders=serving, days=list(Day), imports=imports,
+        template_name=_template_name(choices, campaign), speed_in_words=_speed_in_words(campaign),
+        most_bytes=MAX_IMPORT_BYTES,
+        fields=people_file.FIELDS, status=422 if refused else 200,
+        is_draft=campaign.state is CampaignState.DRAFT,
         is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED), **choices,
     )  # fmt: skip
 
@@ -196,6 +201,31 @@ async def _all_senders(conn: Connection, request: PageRequest, campaign: Campaig
     """Whoever may serve the client, the campaign's choice aside, with what is left of their limits."""
     everybody = msgspec.structs.replace(campaign, sender_ids=[])
     return (await status.standing(conn, request.caller, everybody)).senders
+
+
+async def _open_imports(conn: Connection, request: PageRequest, campaign: Campaign) -> list[Import]:
+    """Files that come in, or wait for a word."""
+    workspace_id = request.caller.workspace_id
+    found = await queries_imports.page(conn, workspace_id, campaign.id, before=None, limit=3)
+    return [
+        each for each in found
+        if each.ended_at is None or (each.dry_run and await queries_imports.file_bytes(conn, workspace_id, each.id))
+    ]  # fmt: skip
+
+
+def _template_name(choices: dict[str, Any], campaign: Campaign) -> str:
+    return next((each.name for each in choices["templates"] if each.id == campaign.message_template_id), "")
+
+
+def _speed_in_words(campaign: Campaign) -> str:
+    limits = [
+        f"{limit:,} {word}"
+        for limit, word in ((campaign.hourly_limit, "an hour"), (campaign.daily_limit, "a day"))
+        if limit is not None
+    ]
+    schedule = campaign.schedule
+    hours = [f"{each.opens} to {each.closes}" for each in (schedule.windows if schedule else [])]
+    return ", ".join(limits + hours) or "as the accounts' limits allow"
 
 
 def _speed(campaign: Campaign) -> Form:
@@ -217,8 +247,8 @@ async def change_texts(request: PageRequest) -> Response[bytes]:
     campaign_id = request.path_id(CampaignId, CampaignNotFound)
     try:
         async with request.change() as conn:
-            fields: dict[str, object] = {"name": form.get("name")}
-            if form.get("messageTemplateId"):
+            fields: dict[str, object] = {"name": form.get("name")} if form.has("name") else {}
+            if form.has("messageTemplateId") or form.has("body"):
                 fields["messageTemplateId"] = await _template(request, conn, form)
             wanted = form.read(actions.CampaignChange, **fields)
             await actions.change(conn, request.caller, campaign_id, wanted)

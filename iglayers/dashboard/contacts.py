@@ -94,11 +94,15 @@ async def _person(request: PageRequest, *, refused: Conflict | None = None) -> R
     names = {each.id: each.name for each in clients}
     in_force = [each for each in person.suppressions if each.expires_at is None or each.expires_at > caller.now]
     return page(
-        request, "contacts/show.html", title=person.instagram_username or "Erased person", crumb=_LIST, person=person,
-        username=username, happened=happened(person, names), facts=_facts(known), known=known, clients=clients,
-        names=names, in_force=in_force, sources=_SOURCES, sentence=_sentence(person, suppressed=bool(in_force)),
-        refused=refused, status=409 if refused else 200,
+        request, "contacts/show.html", title=person.instagram_username or _title_of_gone(person), crumb=_LIST,
+        person=person, username=username, happened=happened(person, names), facts=_facts(known), known=known,
+        clients=clients, names=names, in_force=in_force, sources=_SOURCES, refused=refused,
+        sentence=_sentence(person, suppressed=bool(in_force)), status=409 if refused else 200,
     )  # fmt: skip
+
+
+def _title_of_gone(person: Person) -> str:
+    return "Erased person" if person.erased_at is not None else "Forgotten person"
 
 
 def happened(person: Person, names: dict[ClientId, str]) -> list[Happened]:
@@ -136,6 +140,10 @@ def _all(person: Person, names: dict[ClientId, str]) -> Iterator[Happened]:
         )  # fmt: skip
     if person.erased_at is not None:
         yield Happened(at=person.erased_at, state="stopped", what="Erased", note="All else that was known is gone")
+    if person.forgotten_at is not None:
+        yield Happened(
+            at=person.forgotten_at, state="stopped", what="Forgotten", note="Nothing had happened for too long"
+        )
 
 
 def _facts(known: list[Known]) -> list[tuple[str, str, Known]]:
@@ -160,7 +168,8 @@ def _sentence(person: Person, *, suppressed: bool) -> str:
     unknown = sum(each.status == "unknown" for each in person.messages)
     told = [f"Written to {_times(sent)}" if sent else "Perhaps written to" if unknown else "Not written to"]
     told.append(f"answered {_times(len(person.replies))}" if person.replies else "no answer")
-    return ", ".join(told) + (". Must not be written to." if suppressed else ".")
+    gone = "What was known is gone, since nothing had happened for too long. " if person.forgotten_at else ""
+    return gone + ", ".join(told) + (". Must not be written to." if suppressed else ".")
 
 
 def _times(count: int) -> str:

@@ -12,7 +12,7 @@ from iglayers.core.crypto import token_hash
 from iglayers.core.errors import Conflict, Invalid, LimitReached, NotFound
 from iglayers.dashboard.forms import Form
 from iglayers.dashboard.pages import page
-from iglayers.dashboard.request import SESSION_COOKIE, PageRequest
+from iglayers.dashboard.request import PageRequest
 
 
 @get("/setup", public=True)
@@ -112,7 +112,7 @@ async def _checked(request: PageRequest, email: str, password: str) -> str:
         raise Invalid("E-mail or password is wrong.", param="password")
     async with request.change() as conn:
         await people.prove(conn, email, address=address)
-        return await people.enter(conn, found.id, instead_of=request.cookies.get(SESSION_COOKIE))
+        return await people.enter(conn, found.id, instead_of=request.cookies.get(request.session_cookie))
 
 
 @post("/logout")
@@ -121,13 +121,13 @@ async def log_out(request: PageRequest) -> Response[bytes]:
     async with request.change() as conn:
         await queries_people.end_session(conn, request.session_token_hash())
     answer = request.go("/login", flash="You are logged out.")
-    answer.cookies.append(request.cookie(SESSION_COOKIE, "", max_age=0))
+    answer.cookies.append(request.cookie(request.session_cookie, "", max_age=0))
     return answer
 
 
 def _inside(request: PageRequest, token: str, path: str, *, flash: str | None = None) -> Response[bytes]:
     answer = request.go(path, flash=flash)
-    answer.cookies.append(request.cookie(SESSION_COOKIE, token, max_age=int(LIFE.total_seconds())))
+    answer.cookies.append(request.cookie(request.session_cookie, token, max_age=int(LIFE.total_seconds())))
     return answer
 
 

@@ -17,7 +17,7 @@ from iglayers.core.errors import Error, Invalid
 T = TypeVar("T")
 
 MOST_FIELDS = 500
-_MULTIPART = "multipart/form-data"
+MULTIPART = "multipart/form-data"
 
 
 class Form:
@@ -33,9 +33,14 @@ class Form:
     @classmethod
     def parse(cls, data: bytes, content_type: str = "") -> Self:
         try:
-            pairs, files = _parts(data, content_type) if content_type.startswith(_MULTIPART) else (_pairs(data), {})
+            pairs, files = _parts(data, content_type) if content_type.startswith(MULTIPART) else (_pairs(data), {})
         except (ValueError, MultipartError):
             raise Invalid("The form cannot be read.", param="body") from None
+        return cls.made(pairs, files)
+
+    @classmethod
+    def made(cls, pairs: Iterable[tuple[str, str]], files: dict[str, bytes]) -> Self:
+        """Of what a browser sent, which ends lines in its own way."""
         return cls([(name, text.replace("\r\n", "\n")) for name, text in pairs], files)
 
     @classmethod
@@ -115,18 +120,23 @@ class Form:
         return self.error if self.error is not None and self.error.param not in shown else None
 
 
+def boundary(content_type: str) -> str:
+    """What stands between the parts of a form that has a field for a file."""
+    head = EmailMessage()
+    head["Content-Type"] = content_type
+    return head.get_boundary("")
+
+
 def _pairs(data: bytes) -> list[tuple[str, str]]:
     return parse_qsl(data.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
 
 
 def _parts(data: bytes, content_type: str) -> tuple[list[tuple[str, str]], dict[str, bytes]]:
     """The texts and the files of a form that has a field for a file. What is in memory already stays there."""
-    head = EmailMessage()
-    head["Content-Type"] = content_type
     pairs: list[tuple[str, str]] = []
     files: dict[str, bytes] = {}
     found = MultipartParser(
-        BytesIO(data), head.get_boundary(""), part_limit=MOST_FIELDS, spool_limit=len(data) + 1,
+        BytesIO(data), boundary(content_type), part_limit=MOST_FIELDS, spool_limit=len(data) + 1,
         memory_limit=len(data) + 1,
     )  # fmt: skip
     for part in cast("Iterable[MultipartPart]", found):

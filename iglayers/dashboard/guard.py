@@ -14,7 +14,7 @@ from iglayers.accounts.model import Caller
 from iglayers.accounts.model_people import IDLE, LIFE, Session
 from iglayers.core.clock import Clock
 from iglayers.core.crypto import token_hash
-from iglayers.dashboard.request import SESSION_COOKIE, VISIT_COOKIE, PageRequest, Refused, Visitor
+from iglayers.dashboard.request import VISIT_COOKIE, PageRequest, Refused, Visitor
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -44,7 +44,7 @@ class Guard:
 
 
 async def _visitor(request: PageRequest) -> Visitor:
-    token = request.cookies.get(SESSION_COOKIE, "")
+    token = request.cookies.get(request.session_cookie, "")
     if token:
         async with request.services.db.connection() as conn:
             session = await queries_people.session(conn, token_hash(token), idle=IDLE, life=LIFE)
@@ -66,12 +66,12 @@ def _caller(session: Session, request_id: str) -> Caller:
 
 
 def _refuse_other_sites(request: PageRequest) -> None:
-    """A form of another site; browsers say where a request comes from, and a page cannot make them lie."""
+    """A form of another site, or of nobody knows where; browsers say it, and a page cannot make them lie."""
     site = request.headers.get("sec-fetch-site")
     if site is not None and site != "same-origin":
         raise Refused("This form was sent by another site.")
-    origin = request.headers.get("origin")
-    if site is None and origin is not None and urlsplit(origin).netloc != Headers.from_scope(request.scope).get("host"):
+    host = Headers.from_scope(request.scope).get("host")
+    if site is None and urlsplit(request.headers.get("origin", "")).netloc != host:
         raise Refused("This form was sent by another site.")
 
 

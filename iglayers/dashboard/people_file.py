@@ -1,23 +1,21 @@
 """A file of people as somebody dropped it, before anything of it is stored: its columns, and what each is taken for."""
 
-import csv
-import io
 import re
 
 import msgspec
 
+from iglayers.contacts.usernames import InvalidUsername, canonical
 from iglayers.core import csv_text
 from iglayers.core.csv_text import MalformedRow
 from iglayers.core.errors import Invalid
 from iglayers.dashboard.forms import Form
 from iglayers.targets.csv import row_of
-from iglayers.targets.model import RefusedRow, TargetRow, UploadedRows
+from iglayers.targets.model import UploadedRows
 from iglayers.targets.rows import PUBLISHED, RESERVED, VARIABLE_NAME
 
+# A longer file is checked by the workers, as is one of more rows than an upload takes.
 MOST_BYTES = 10 << 20
 MOST_COLUMNS = 56
-# Of a longer file so many rows get their verdict before it is stored, the rest from the workers as they are read.
-CHECKED_ROWS = 1_000
 LEAVE_OUT = "-"
 VARIABLE = "variable"
 FIELDS = (
@@ -42,9 +40,14 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str  # a field's name, VARIABLE or LEAVE_OUT
     variable: str  # the name of the variable that it can become
     cells: list[str]
+    # Neither its name nor a person says so.
+    is_doubtful: bool
 
     @property
     def header(self) -> str:
+        """What an upload calls it; empty when it is left out."""
+        if self.meaning == LEAVE_OUT:
+            return ""
         return self.variable if self.meaning == VARIABLE else self.meaning
 
 
@@ -55,39 +58,36 @@ class PeopleFile(msgspec.Struct, frozen=True, kw_only=True):
     columns: list[Column]
     rows: list[tuple[int, list[str] | MalformedRow]]
 
-    def uploaded(self, *, most: int) -> UploadedRows:
-        """Its first rows as an upload takes them."""
-        kept = [each for each in self.columns if each.meaning != LEAVE_OUT]
-        header = [each.header for each in kept]
-        rows: list[TargetRow | RefusedRow] = []
-        for line, cells in self.rows[:most]:
-            chosen = cells if isinstance(cells, MalformedRow) else [cells[each.number] for each in kept]
-            rows.append(row_of(header, chosen, line))
-        return UploadedRows(rows, [line for line, _ in self.rows[:most]])
-
-    def as_csv(self) -> bytes:
-        """The file with our names above its columns, as an import takes it."""
-        kept = [each for each in self.columns if each.meaning != LEAVE_OUT]
-        written = io.StringIO()
-        made = csv.writer(written)
-        made.writerow([each.header for each in kept])
-        for _, cells in self.rows:
-            made.writerow([] if isinstance(cells, MalformedRow) else [cells[each.number] for each in kept])
-        return written.getvalue().encode()
+    def uploaded(self) -> UploadedRows:
+        """Its rows as an upload takes them."""
+        header = [each.header for each in self.columns]
+        rows = [row_of(header, cells, line) for line, cells in self.rows]
+        return UploadedRows(rows, [line for line, _ in self.rows])
 
 
 def read(form: Form) -> PeopleFile:
     """The file of a form, or what was pasted into it; Invalid with what is wrong with it as a whole."""
     text = _text(form)
     sheet = csv_text.read_rows(text.encode())
-    if len(sheet.header) > MOST_COLUMNS:
-        raise Invalid(f"The file has {len(sheet.header)} columns; {MOST_COLUMNS} are allowed.", param="file")
     rows = list(sheet.rows)
     if not rows:
         raise Invalid("There is nobody in it.", param="file", remedy="Below the line of names stands a line a person.")
-    columns = _columns(form, sheet.header, rows)
+    shown = [cells for _, cells in rows[:3] if not isinstance(cells, MalformedRow)]
+    return PeopleFile(text=text, columns=columns_of(form, sheet.header, shown), rows=rows)
+
+
+def columns_of(form: Form, header: list[str], rows: list[list[str]]) -> list[Column]:
+    """What each column is taken for: as somebody chose, else by guess; Invalid when it cannot be so."""
+    if len(header) > MOST_COLUMNS:
+        raise Invalid(f"The file has {len(header)} columns; {MOST_COLUMNS} are allowed.", param="file")
+    columns = _columns(form, header, rows)
     _refuse_doubled(columns)
-    return PeopleFile(text=text, columns=columns, rows=rows)
+    return columns
+
+
+def meaning_of(header: str) -> str:
+    """What was chosen for a column that an import calls so."""
+    return LEAVE_OUT if not header else header if header in PUBLISHED else VARIABLE
 
 
 def _text(form: Form) -> str:
@@ -110,26 +110,45 @@ def _text(form: Form) -> str:
     return "instagramUsername\n" + "\n".join(word for word in re.split(r"[\s,;]+", pasted) if word)
 
 
-def _columns(form: Form, header: list[str], rows: list[tuple[int, list[str] | MalformedRow]]) -> list[Column]:
-    """As somebody chose them, else by guess; the first that may be the username is it."""
+def _columns(form: Form, header: list[str], rows: list[list[str]]) -> list[Column]:
     columns: list[Column] = []
+    names = _usernames_at(header, rows)
     taken: set[str] = set()
-    shown = [cells for _, cells in rows[:3] if not isinstance(cells, MalformedRow)]
     for number, name in enumerate(header):
-        variable = _variable(name, number)
-        guess = _guess(name)
-        meaning = form.get(f"column{number}") or (guess if guess not in taken | {None} else VARIABLE)
+        guess = "instagramUsername" if number == names else _guess(name)
+        fits = guess is not None and guess not in taken and (guess != "instagramUsername" or number == names)
+        chosen = form.get(f"column{number}")
+        meaning = chosen or (guess if fits else None) or VARIABLE
         if meaning not in (*PUBLISHED, VARIABLE, LEAVE_OUT):
             raise Invalid("A column is a field, a variable, or left out.", param=f"column{number}")
-        taken.add(meaning)
+        variable = _variable(name, number)
+        if variable in taken:
+            variable = f"column{number + 1}"
+        taken |= {meaning, variable}
         columns.append(Column(
-            number=number, name=name, meaning=meaning, variable=variable, cells=[each[number] for each in shown]
+            number=number, name=name, meaning=meaning, variable=variable, cells=[each[number] for each in rows],
+            is_doubtful=not chosen and meaning == "instagramUsername" and _guess(name) != meaning,
         ))  # fmt: skip
     return columns
 
 
+def _usernames_at(header: list[str], rows: list[list[str]]) -> int:
+    """The column of the usernames: by its name, else by what stands in it, else the first."""
+    named = (number for number, name in enumerate(header) if _guess(name) == "instagramUsername")
+    filled = (number for number in range(len(header)) if rows and all(_is_username(row[number]) for row in rows))
+    return next(named, next(filled, 0))
+
+
+def _is_username(cell: str) -> bool:
+    try:
+        canonical(cell)
+    except InvalidUsername:
+        return False
+    return not cell.isdigit()
+
+
 def _refuse_doubled(columns: list[Column]) -> None:
-    headers = [each.header for each in columns if each.meaning != LEAVE_OUT]
+    headers = [each.header for each in columns if each.header]
     if "instagramUsername" not in headers:
         raise Invalid("Say which column holds the username.", param="columns")
     if doubled := next((each for each in headers if headers.count(each) > 1), None):

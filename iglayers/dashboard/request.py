@@ -80,6 +80,11 @@ class PageRequest(ApiRequest):
         return self.origin.startswith("https://")
 
     @property
+    def session_cookie(self) -> str:
+        """By https a name that browsers take from this host alone, for every path, and only as secure."""
+        return f"__Host-{SESSION_COOKIE}" if self.is_secure else SESSION_COOKIE
+
+    @property
     def origin(self) -> str:
         """Where people find this installation, without a path."""
         return (self.services.settings.public_url or f"{self.url.scheme}://{self.url.netloc}").rstrip("/")
@@ -96,7 +101,10 @@ class PageRequest(ApiRequest):
         """
         if needs is not None:
             self.caller.needs(needs)
-        form = Form.parse(await self.raw_body(most=most), self.headers.get("content-type", ""))
+        return self.admit(Form.parse(await self.raw_body(most=most), self.headers.get("content-type", "")))
+
+    def admit(self, form: Form) -> Form:
+        """The same form, if it has the token of this session and workspace."""
         sent = self.headers.get("x-form-token") or form.get("form_token")
         if not hmac.compare_digest(sent.encode(), self.visitor.form_token.encode()):
             raise Refused("This form is out of date: it was opened before a login or in another workspace.")

@@ -11,7 +11,7 @@ from iglayers.clients import queries as clients
 from iglayers.clients.model import Client
 from iglayers.core.db import Connection
 from iglayers.core.errors import Conflict, Invalid
-from iglayers.core.ids import ClientId, SenderId
+from iglayers.core.ids import CampaignId, ClientId, SenderId
 from iglayers.core.paging import page as paged
 from iglayers.dashboard import queries_senders
 from iglayers.dashboard.forms import Form
@@ -71,12 +71,21 @@ async def list_senders(request: PageRequest) -> Response[bytes]:
 @get("/senders/new")
 async def new_sender(request: PageRequest) -> Response[bytes]:
     request.caller.needs(Scope.WRITE)
-    return await _new(request, Form.of(hourlyLimit=10, dailyLimit=50, transport="assisted", ramp="on"))
+    request.only_query("campaign")
+    transport = "sandbox" if request.caller.mode is Mode.TEST else "assisted"
+    campaign = request.query_params.get("campaign")
+    first = Form.of(hourlyLimit=10, dailyLimit=50, transport=transport, ramp="on", campaign=campaign)
+    return await _new(request, first)
 
 
 @post("/senders")
 async def create_sender(request: PageRequest) -> Response[bytes]:
     form = await request.read_form(Scope.WRITE)
+    try:
+        # Of a campaign that is being set up, where its newcomer goes on.
+        campaign_id = CampaignId.parse(form.get("campaign")) if form.get("campaign") else None
+    except ValueError:
+        campaign_id = None
     try:
         new = form.read(
             NewSender, username=form.get("username"), transport=form.get("transport"),
@@ -86,7 +95,8 @@ async def create_sender(request: PageRequest) -> Response[bytes]:
             sender = await actions.add(conn, request.caller, new)
     except (Invalid, Conflict) as error:
         return await _new(request, form.refused(error), status=422)
-    return request.go(f"/senders/{sender.id}", flash=f"@{sender.username} is there.")
+    path = f"/campaigns/{campaign_id}/setup#go" if campaign_id else f"/senders/{sender.id}"
+    return request.go(path, flash=f"@{sender.username} is there.")
 
 
 @get("/senders/connect")

@@ -48,7 +48,7 @@ BATCH = 2_000
 # How long an answer waits for others to be written down with it, so many times over while so many come in each.
 GATHER_S = 0.02
 GATHER_TIMES = 5
-MANY = 16
+MANY = 4
 # An endpoint is held this long after its last delivery: the next may come soon.
 HOLD_S = 1.0
 PAUSE_S = 0.5

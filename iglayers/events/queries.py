@@ -1,8 +1,9 @@
 """The only SQL on events. The engine and the upload write theirs through `record_event` or `record_many`."""
 
+from datetime import datetime
 from uuid import UUID
 
-from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.db import Connection, execute, plain, row, rows, value
 from iglayers.core.ids import ClientId, ContactId, EventId, ReplyId, WorkspaceId
 from iglayers.core.wire import json_bytes
 from iglayers.events.model import Event, EventType, NewEvent
@@ -86,6 +87,33 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[C
         FROM deliveries d, erased
         WHERE d.workspace_id = $1 AND d.event_id = erased.id AND a.workspace_id = $1 AND a.delivery_id = d.id
     """, workspace_id, contact_ids)  # fmt: skip
+
+
+async def reach_back(conn: Connection, workspace_id: WorkspaceId, *, before: datetime) -> bool:
+    """Whether there still is an event of the workspace that is older than this."""
+    oldest = await value(
+        conn, "SELECT created_at FROM events WHERE workspace_id = $1 ORDER BY tx, id LIMIT 1", workspace_id
+    )
+    return oldest is not None and oldest < before
+
+
+async def undelivered_of(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> set[UUID]:
+    """Those of these people of whom an endpoint has not been told everything yet."""
+    found = await conn.fetch("""
+        SELECT DISTINCT e.contact_id
+        FROM webhook_endpoints w
+        CROSS JOIN LATERAL (
+            -- One walk along each of the two indexes of what is not there yet.
+            SELECT event_id FROM deliveries
+            WHERE workspace_id = $1 AND endpoint_id = w.id AND state = 'pending' AND due_at IS NULL
+            UNION ALL
+            SELECT event_id FROM deliveries
+            WHERE workspace_id = $1 AND endpoint_id = w.id AND state = 'pending' AND due_at IS NOT NULL
+        ) AS d
+        JOIN events e ON e.workspace_id = $1 AND e.id = d.event_id
+        WHERE w.workspace_id = $1 AND e.contact_id = ANY ($2)
+    """, *plain([workspace_id, contact_ids]))  # fmt: skip
+    return {each[0] for each in found}
 
 
 async def forget_reply(conn: Connection, workspace_id: WorkspaceId, reply_id: ReplyId) -> None:

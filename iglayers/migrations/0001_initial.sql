@@ -123,6 +123,7 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_by_workspace ON audit_log (workspace_id, id);
 CREATE INDEX audit_log_by_object ON audit_log (workspace_id, object_id);
+CREATE INDEX audit_log_by_contact ON audit_log (contact_id) WHERE contact_id IS NOT NULL;
 
 -- ── events and webhooks ──────────────────────────────────────────────────────────────────────────────────
 -- Partitioned by month on their UUIDv7 and dropped after retention; no foreign keys between them.
@@ -347,13 +348,14 @@ CREATE TABLE contacts (
     id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL REFERENCES workspaces,
     handle_hash bytea NOT NULL,                     -- HMAC-SHA256(pepper, canonical username)
-    username text,                                  -- null after erasure
+    username text,                                  -- null after erasure, and where nothing happened for too long
     instagram_id text,
     merged_into uuid REFERENCES contacts,           -- who is left, never somebody who was merged in turn
-    erased_at timestamptz,
+    erased_at timestamptz,                          -- at the person's wish, for good
+    forgotten_at timestamptz,                       -- by retention, until somebody names them again
     created_at timestamptz NOT NULL,
     UNIQUE (workspace_id, handle_hash),
-    CHECK ((username IS NULL) = (erased_at IS NOT NULL))
+    CHECK (num_nonnulls(username, erased_at, forgotten_at) = 1)
 );
 CREATE INDEX contacts_merged ON contacts (merged_into) WHERE merged_into IS NOT NULL;
 
@@ -369,6 +371,16 @@ CREATE TABLE suppressions (
     UNIQUE NULLS NOT DISTINCT (workspace_id, contact_id, client_id)
 );
 CREATE INDEX suppressions_by_workspace ON suppressions (workspace_id, id);
+
+-- The daily look for people in whom nothing has happened for longer than their workspace keeps them.
+CREATE TABLE retentions (
+    workspace_id uuid PRIMARY KEY REFERENCES workspaces,
+    due_at timestamptz NOT NULL,                    -- (real)
+    -- the mark of the run on its way: everybody up to this hash has been looked at, so many were forgotten
+    after_hash bytea NOT NULL DEFAULT '',
+    forgotten integer NOT NULL DEFAULT 0,
+    forgotten_ever bigint NOT NULL DEFAULT 0        -- by all runs
+);
 
 CREATE TABLE usage_months (
     workspace_id uuid NOT NULL REFERENCES workspaces,
@@ -678,12 +690,15 @@ CREATE TABLE imports (
     created_at timestamptz NOT NULL,                -- (real)
     started_at timestamptz,                         -- (real)
     ended_at timestamptz,                           -- (real)
-    CHECK ((state IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL))
+    -- the file of a dry run that came to its end stays until then, to be read once more (real)
+    kept_until timestamptz,
+    CHECK ((state IN ('completed', 'failed', 'cancelled')) = (ended_at IS NOT NULL)),
+    CHECK (dry_run OR kept_until IS NULL)
 );
 CREATE INDEX imports_by_campaign ON imports (campaign_id, id);
 CREATE INDEX imports_unended ON imports (rows_read, id) WHERE ended_at IS NULL;
 
--- The file in pieces of one size, until the import has ended.
+-- The file in pieces of one size, until the import has ended, or `kept_until`.
 CREATE TABLE import_pieces (
     import_id uuid NOT NULL REFERENCES imports ON DELETE CASCADE,
     number integer NOT NULL,

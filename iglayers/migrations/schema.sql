@@ -233,8 +233,9 @@ CREATE TABLE public.contacts (
     instagram_id text,
     merged_into uuid,
     erased_at timestamp with time zone,
+    forgotten_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
-    CONSTRAINT contacts_check CHECK (((username IS NULL) = (erased_at IS NOT NULL)))
+    CONSTRAINT contacts_check CHECK ((num_nonnulls(username, erased_at, forgotten_at) = 1))
 );
 CREATE TABLE public.conversations (
     id uuid NOT NULL,
@@ -359,7 +360,9 @@ CREATE TABLE public.imports (
     created_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone,
+    kept_until timestamp with time zone,
     CONSTRAINT imports_check CHECK (((state = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT imports_check1 CHECK ((dry_run OR (kept_until IS NULL))),
     CONSTRAINT imports_state_check CHECK ((state = ANY (ARRAY['receiving'::text, 'queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
 );
 CREATE TABLE public.inbound (
@@ -508,6 +511,13 @@ CREATE TABLE public.replies (
     author text,
     received_at timestamp with time zone NOT NULL,
     CONSTRAINT replies_label_check CHECK ((label = ANY (ARRAY['interested'::text, 'not_now'::text, 'no'::text, 'question'::text, 'automatic'::text, 'other'::text])))
+);
+CREATE TABLE public.retentions (
+    workspace_id uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    after_hash bytea DEFAULT '\x'::bytea NOT NULL,
+    forgotten integer DEFAULT 0 NOT NULL,
+    forgotten_ever bigint DEFAULT 0 NOT NULL
 );
 CREATE TABLE public.sandbox_faults (
     workspace_id uuid NOT NULL,
@@ -776,6 +786,8 @@ ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_inbound_id_key UNIQUE (inbound_id);
 ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.retentions
+    ADD CONSTRAINT retentions_pkey PRIMARY KEY (workspace_id);
 ALTER TABLE ONLY public.sandbox_faults
     ADD CONSTRAINT sandbox_faults_pkey PRIMARY KEY (workspace_id, recipient);
 ALTER TABLE ONLY public.sandbox_messages
@@ -814,6 +826,7 @@ ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pair_id_mode_key UNIQUE (pair_id, mode);
 ALTER TABLE ONLY public.workspaces
     ADD CONSTRAINT workspaces_pkey PRIMARY KEY (id);
+CREATE INDEX audit_log_by_contact ON public.audit_log USING btree (contact_id) WHERE (contact_id IS NOT NULL);
 CREATE INDEX audit_log_by_object ON public.audit_log USING btree (workspace_id, object_id);
 CREATE INDEX audit_log_by_workspace ON public.audit_log USING btree (workspace_id, id);
 CREATE INDEX campaign_steps_by_template ON public.campaign_steps USING btree (template_id);
@@ -965,6 +978,8 @@ ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_target_id_fkey FOREIGN KEY (target_id) REFERENCES public.targets(id);
 ALTER TABLE ONLY public.replies
     ADD CONSTRAINT replies_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
+ALTER TABLE ONLY public.retentions
+    ADD CONSTRAINT retentions_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspaces(id);
 ALTER TABLE ONLY public.sender_credentials
     ADD CONSTRAINT sender_credentials_sender_id_fkey FOREIGN KEY (sender_id) REFERENCES public.senders(id);
 ALTER TABLE ONLY public.sender_credentials

@@ -72,12 +72,12 @@ async def _both(
     conn: Connection, caller: Caller, name: str, into: str, *, pepper: bytes
 ) -> tuple[ContactRow, ContactRow]:
     """The person who is to go and the one who stays, who becomes known by this; neither is held."""
-    gone = await contacts.by_username(conn, caller.workspace_id, name, pepper=pepper)
-    if gone is None:
+    if await contacts.by_username(conn, caller.workspace_id, name, pepper=pepper) is None:
         raise ContactNotFound(f"Nobody of the name {name} is known, so there is nothing to merge.")
-    [kept] = await contacts.upsert_many(
-        conn, caller.workspace_id, ids=[uuid7()], hashes=[handle_hash(pepper, into)], usernames=[into], now=caller.now
-    )
+    [gone, kept] = await contacts.upsert_many(
+        conn, caller.workspace_id, ids=[uuid7(), uuid7()], hashes=[handle_hash(pepper, each) for each in (name, into)],
+        usernames=[name, into], now=caller.now,
+    )  # fmt: skip
     return gone, kept
 
 
@@ -100,7 +100,7 @@ async def _hold(conn: Connection, caller: Caller, gone: ContactRow, kept: Contac
     await contacts.lock(conn, workspace_id, ids)
     if await _handles(conn, caller, gone, kept) != handles:
         raise MergedMeanwhile("One of the two was merged or erased just now.")
-    if any(each.username is None for each in handles):
+    if any(each.username is None and not each.is_forgotten for each in handles):
         raise Conflict(
             "The data of one of them was erased, and that name stays suppressed for good.", param="into",
             remedy="Suppress the other name, if that person must not be written to either: POST /suppressions.",

@@ -29,12 +29,16 @@ class PersonTarget(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
-    """`handles` are all usernames that were merged into this person; of an erased one nothing is left but this."""
+    """`handles` are all usernames that were merged into this person.
+
+    Of an erased or a forgotten one nothing is left but this; a forgotten one may be named again.
+    """
 
     id: ContactId
     instagram_username: str | None
     handles: list[str]
     erased_at: datetime | None
+    forgotten_at: datetime | None
     suppressions: list[Suppression]
     targets: list[PersonTarget]
     messages: list[Message]

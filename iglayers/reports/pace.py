@@ -1,5 +1,6 @@
 """The pace of one campaign as it is now: budgets by rule, senders with what limits them, and the way ahead."""
 
+import asyncio
 from datetime import date
 
 import msgspec
@@ -71,9 +72,12 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         lines = [each for each in self.lines() if each.next_at is not None]
         return min(lines, key=lambda each: each.next_at or self.now, default=None)
 
-    def project(self, *, most_played: int = projection.MOST_PLAYED) -> Projection:
-        """The way ahead, if it sent from now on; reckoned from the rate behind so many messages."""
-        return projection.project(self._plan(most_played))
+    async def project(self, *, most_played: int = projection.MOST_PLAYED) -> Projection:
+        """The way ahead, if it sent from now on; reckoned from the rate behind so many messages.
+
+        In a thread: to play thousands takes up to half a second, in which the process has others to answer.
+        """
+        return await asyncio.to_thread(projection.project, self._plan(most_played))
 
     def _line(self, facts: SenderFacts) -> SenderLine:
         limits = pacing.sender_limits(_pace(facts), self.now, self.workspace.timezone)

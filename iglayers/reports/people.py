@@ -6,12 +6,12 @@ from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, InsufficientScope
 from iglayers.contacts import actions as contacts
 from iglayers.contacts import queries as contact_queries
-from iglayers.contacts.model import ContactNotFound, MergedMeanwhile
+from iglayers.contacts.model import ContactNotFound, ContactRow, MergedMeanwhile, TargetSuppressed
 from iglayers.contacts.usernames import canonical
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection
 from iglayers.core.errors import Conflict
-from iglayers.core.ids import ContactId
+from iglayers.core.ids import ContactId, WorkspaceId
 from iglayers.events import queries as event_queries
 from iglayers.messages import queries as message_queries
 from iglayers.replies import queries as reply_queries
@@ -37,11 +37,11 @@ async def read(conn: Connection, caller: Caller, username: str, *, pepper: bytes
     ]
     if only is not None and not targets and not suppressions:
         raise ContactNotFound("Nobody of this name is known.")
+    gone = await contact_queries.gone(conn, workspace_id, contact_id)
     return Person(
         id=contact_id, instagram_username=handles[0].username,
         handles=[each.username for each in handles if each.username is not None],
-        erased_at=await contact_queries.erased_at(conn, workspace_id, contact_id), suppressions=suppressions,
-        targets=targets,
+        erased_at=gone.erased_at, forgotten_at=gone.forgotten_at, suppressions=suppressions, targets=targets,
         messages=await message_queries.of_contacts(conn, workspace_id, ids, only=only, limit=MOST_SHOWN),
         replies=await reply_queries.of_contacts(conn, workspace_id, ids, only=only, limit=MOST_SHOWN),
     )  # fmt: skip
@@ -60,7 +60,9 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     handles = await contact_queries.handles(conn, workspace_id, contact_id)
     ids = [each.id for each in handles]
     # Targets before people, as everywhere; what was uploaded in between is found by the count below.
-    await target_queries.erase(conn, workspace_id, ids, at=now)
+    await target_queries.erase(
+        conn, workspace_id, ids, at=now, code=TargetSuppressed.code, reason="The person's data was erased."
+    )
     await contact_queries.lock(conn, workspace_id, ids)
     if await contact_queries.handles(conn, workspace_id, contact_id) != handles:
         raise MergedMeanwhile("Another name was merged into this person just now.")
@@ -74,18 +76,25 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
         conn, workspace_id=workspace_id, contact_id=contact_id, reason="", source="erasure", now=now
     )
     await contact_queries.erase(conn, workspace_id, ids, at=now)
+    await event_queries.erase(conn, workspace_id, ids)
+    await queries_imports.drop_kept_files(conn, workspace_id)
+    await take_out(conn, workspace_id, handles)
+    await answers.erase(conn, vault, workspace_id, [each.username for each in handles if each.username is not None])
+    await accounts.audit(conn, caller, "contact.erased", contact_id)
+    return await read(conn, caller, username, pepper=pepper)
+
+
+async def take_out(conn: Connection, workspace_id: WorkspaceId, handles: list[ContactRow]) -> None:
+    """What stands about locked people beside their targets, their contacts and the events: texts, names, facts."""
+    ids = [each.id for each in handles]
+    names = [each.username for each in handles if each.username is not None]
     await message_queries.erase(conn, workspace_id, ids)
     await reply_queries.erase(conn, workspace_id, ids)
-    await event_queries.erase(conn, workspace_id, ids)
     await account_queries.erase_audit(conn, workspace_id, ids)
-    names = [each.username for each in handles if each.username is not None]
-    await answers.erase(conn, vault, workspace_id, names)
     await queries_imports.erase_rejects(conn, workspace_id, ids, names)
     await queries_inbound.erase(conn, workspace_id, ids, names)
     await sandbox_queries.erase(conn, workspace_id, names)
     await queries_imports.erase_names(conn, workspace_id, names)
-    await accounts.audit(conn, caller, "contact.erased", contact_id)
-    return await read(conn, caller, username, pepper=pepper)
 
 
 async def _find(conn: Connection, caller: Caller, username: str, *, pepper: bytes) -> ContactId:

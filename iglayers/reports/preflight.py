@@ -20,7 +20,7 @@ async def check(conn: Connection, caller: Caller, campaign: Campaign) -> Preflig
         Finding(code=each.code, message=each.message, remedy=each.next_step or None)
         for each in await campaign_actions.blockers(conn, caller, campaign)
     ]
-    projection = found.project()
+    projection = await found.project()
     warnings = [
         *await _missing(conn, caller, campaign),
         *await _long(conn, caller, found),

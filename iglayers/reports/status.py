@@ -43,7 +43,7 @@ async def read(conn: Connection, caller: Caller, campaign: Campaign) -> Campaign
     return CampaignStatus(
         campaign_id=campaign.id, status=campaign.state.value, code=told.code, reason=told.reason, remedy=told.remedy,
         limited_by=told.rule, next_at=told.next_at, counts={state.value: number for state, number in counts.items()},
-        budgets=found.budgets(), senders=found.lines(), projection=found.project(),
+        budgets=found.budgets(), senders=found.lines(), projection=await found.project(),
     )  # fmt: skip
 
 

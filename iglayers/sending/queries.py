@@ -178,6 +178,11 @@ _PICK: LiteralString = """
           AND (s.rests_until IS NULL OR s.rests_until <= campaign.now)
           AND (s.routes && $1 OR has_room_for_cards(s.workspace_id, s.id))
           AND (SELECT m.id FROM messages m WHERE m.sender_id = s.id AND m.state = 'sending') IS NULL
+          -- Only who has somebody to write to: eight without would hide the one with a follow-up behind them.
+          AND ((SELECT yes FROM first_is_due) OR EXISTS (
+              SELECT FROM targets t
+              WHERE t.campaign_id = campaign.id AND t.sender_id = s.id AND t.next_step > 0
+                AND t.next_due_at <= campaign.now))
         ORDER BY s.ready_at
         LIMIT 8
     ), free AS MATERIALIZED (

@@ -250,7 +250,7 @@ _TAKE_BACK: LiteralString = """
     )
     UPDATE targets t
     SET state = CASE WHEN t.state = 'awaiting_operator' THEN 'queued' ELSE t.state END,
-        next_step = taken.step, next_due_at = $4, updated_at = $4
+        next_step = taken.step, next_due_at = CASE WHEN t.state <> 'replied' THEN $4 END, updated_at = $4
     FROM taken
     WHERE t.workspace_id = $1 AND t.id = taken.target_id
 """

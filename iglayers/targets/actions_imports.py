@@ -41,10 +41,14 @@ from iglayers.targets.model_imports import (
 BATCH_ROWS = 2_500
 REJECTS_AT_ONCE = 1_000
 REJECTS_HEADER = ("line", "instagramUsername", "code", "reason")
+# What `beginning` shows of a file.
+FIRST_ROWS = 3
 # What a batch reads of the file, and what it reads where not even one row ends in that.
 WINDOW_BYTES = 1 << 20
 LONGEST_ROW_BYTES = 4 << 20
 REJECTS_KEPT_FOR = timedelta(days=30)
+# So long somebody can look at what a dry run found before the file has to be sent again.
+FILE_KEPT_FOR = timedelta(days=1)
 # Longer than a file may take to come in: only a process that ended leaves one behind.
 RECEIVED_WITHIN = timedelta(minutes=20)
 
@@ -81,33 +85,85 @@ class Receiver:
         self._stored += 1
 
 
-async def begin(conn: Connection, caller: Caller, campaign_id: CampaignId, *, dry_run: bool) -> ImportId:
-    """An import whose file is about to come in; nobody sees it before `queue`."""
+async def begin(
+    conn: Connection, caller: Caller, campaign_id: CampaignId, *, dry_run: bool, keeps_file: bool = False
+) -> ImportId:
+    """An import whose file is about to come in; nobody sees it before `queue`.
+
+    A dry run that `keeps_file` can be followed by `read_again`.
+    """
     if await queries.count_unended(conn, caller.workspace_id) >= MAX_UNENDED:
         raise Conflict(f"{MAX_UNENDED} imports of this workspace are waiting.", remedy="Try again when one has ended.")
     import_id = ImportId.new()
+    now = real_now()
     await queries.insert(
-        conn, caller.workspace_id, campaign_id, import_id, dry_run=dry_run, actor=caller.actor, now=real_now()
-    )
+        conn, caller.workspace_id, campaign_id, import_id, dry_run=dry_run, actor=caller.actor, now=now,
+        kept_until=now + FILE_KEPT_FOR if keeps_file else None,
+    )  # fmt: skip
     return import_id
 
 
-async def queue(conn: Connection, caller: Caller, import_id: ImportId, *, bytes_total: int) -> Import:
-    """Give a file that has come in whole to the workers; Invalid when it cannot be read at all."""
+async def read_again(
+    conn: Connection, caller: Caller, campaign_id: CampaignId, *, ended: ImportId, columns: list[str], dry_run: bool
+) -> Import:
+    """Read the file that a dry run kept once more, as another import with these names for its columns.
+
+    Conflict when the file is not here any more, as after somebody else has done the same.
+    """
+    import_id = await begin(conn, caller, campaign_id, dry_run=dry_run, keeps_file=dry_run)
+    if not await queries.move_pieces(conn, caller.workspace_id, campaign_id, ended=ended, to=import_id):
+        raise _file_gone()
+    size = await queries.file_bytes(conn, caller.workspace_id, import_id)
+    return await queue(conn, caller, import_id, bytes_total=size, columns=columns)
+
+
+async def beginning(conn: Connection, caller: Caller, import_id: ImportId) -> tuple[Head, list[list[str]]]:
+    """The header of a file as it came in, and the first rows that can be read; Conflict when it is not here."""
+    start = await _start(conn, caller, import_id)
+    if not start:
+        raise _file_gone()
+    is_last = len(start) < WINDOW_BYTES
+    head = csv_text.read_head(start, is_last=is_last)
+    part = csv_text.read_part(start[head.bytes_read :], head, most=FIRST_ROWS, is_last=is_last)
+    return head, [cells for _, cells in part.rows if not isinstance(cells, MalformedRow)]
+
+
+async def queue(
+    conn: Connection, caller: Caller, import_id: ImportId, *, bytes_total: int, columns: list[str] | None = None
+) -> Import:
+    """Give a file that has come in whole to the workers; Invalid when it cannot be read at all.
+
+    `columns` are names for its columns in the place of the header's; an empty one leaves its column out.
+    """
     workspace_id = caller.workspace_id
-    start = await queries.pieces(conn, workspace_id, import_id, first=0, last=WINDOW_BYTES // PIECE_BYTES - 1)
-    head = csv_text.read_head(b"".join(start), is_last=bytes_total <= WINDOW_BYTES)
-    check_header(head.header)
+    start = await _start(conn, caller, import_id)
+    head = csv_text.read_head(start, is_last=bytes_total <= WINDOW_BYTES)
+    names = head.header if columns is None else columns
+    if len(names) != len(head.header):
+        raise Invalid(f"The file has {len(head.header)} columns, not {len(names)}.", param="columns")
+    check_header(names if columns is None else [name for name in names if name])
     if head.bytes_read == bytes_total:
         raise Invalid("The file has a header and no rows.", param="body", remedy="Send at least one row.")
     is_queued = await queries.queue(
-        conn, workspace_id, import_id, header=head.header, delimiter=head.delimiter, bytes_total=bytes_total,
+        conn, workspace_id, import_id, header=names, delimiter=head.delimiter, bytes_total=bytes_total,
         bytes_read=head.bytes_read, next_line=head.next_line,
     )  # fmt: skip
     if not is_queued:
         raise ImportNotFound("The campaign was deleted while its file came in.")
     await accounts.audit(conn, caller, "import.created", import_id)
     return await show(conn, caller, import_id)
+
+
+def _file_gone() -> Conflict:
+    return Conflict(
+        "The file is not here any more: it was read again already, or its day is over.",
+        remedy="Look at the campaign, or send the file again.",
+    )
+
+
+async def _start(conn: Connection, caller: Caller, import_id: ImportId) -> bytes:
+    last = WINDOW_BYTES // PIECE_BYTES - 1
+    return b"".join(await queries.pieces(conn, caller.workspace_id, import_id, first=0, last=last))
 
 
 async def forget_unless_queued(db: Database, caller: Caller, import_id: ImportId) -> None:
@@ -240,4 +296,5 @@ async def tidy(conn: Connection, *, now: Moment) -> None:
     """Drop files that never came in whole, what is left of those that are done, and rejects past their time."""
     await queries.drop_names_of_ended(conn)
     await queries.drop_unfinished(conn, before=now - RECEIVED_WITHIN)
+    await queries.drop_files_kept_long_enough(conn, now=now)
     await queries.drop_old_rejects(conn, before=now - REJECTS_KEPT_FOR)

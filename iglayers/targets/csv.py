@@ -57,10 +57,10 @@ def check_header(header: list[str]) -> None:
 
 
 def row_of(header: list[str], cells: list[str] | MalformedRow, line: int) -> TargetRow | RefusedRow:
-    """One line of the file; an empty cell is an absent field."""
+    """One line of the file; an empty cell is an absent field, a column without a name is left out."""
     if isinstance(cells, MalformedRow):
         return RefusedRow(None, cells)
-    fields = {name: cell for name, cell in zip(header, cells, strict=True) if cell and not cell.isspace()}
+    fields = {name: cell for name, cell in zip(header, cells, strict=True) if name and cell and not cell.isspace()}
     count = fields.get("followerCount", "0").strip()
     if _COUNT.fullmatch(count) is None or int(count) > MAX_FOLLOWERS:
         param = PLACE.format(line) + "followerCount"

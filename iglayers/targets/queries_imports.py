@@ -9,13 +9,13 @@ from iglayers.targets.model_imports import Import, ImportJob, ImportState, Rejec
 
 async def insert(  # noqa: PLR0913 the columns of a new row
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, import_id: ImportId, *, dry_run: bool,
-    actor: str, now: datetime,
+    actor: str, now: datetime, kept_until: datetime | None,
 ) -> None:  # fmt: skip
     """An import whose bytes are about to come in."""
     await execute(conn, """
-        INSERT INTO imports (id, workspace_id, campaign_id, state, dry_run, actor, created_at)
-        VALUES ($1, $2, $3, 'receiving', $4, $5, $6)
-    """, import_id, workspace_id, campaign_id, dry_run, actor, now)  # fmt: skip
+        INSERT INTO imports (id, workspace_id, campaign_id, state, dry_run, actor, created_at, kept_until)
+        VALUES ($1, $2, $3, 'receiving', $4, $5, $6, $7)
+    """, import_id, workspace_id, campaign_id, dry_run, actor, now, kept_until)  # fmt: skip
 
 
 async def insert_piece(
@@ -40,6 +40,50 @@ async def pieces(
         ORDER BY number
     """, *plain([workspace_id, import_id, first, last]))  # fmt: skip
     return [each["data"] for each in found]
+
+
+async def move_pieces(
+    conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, ended: ImportId, to: ImportId
+) -> bool:
+    """Give the file that a dry run of the campaign kept to another import; False when it is not here any more."""
+    return bool(await execute(conn, """
+        UPDATE import_pieces p
+        SET import_id = $4
+        FROM imports i
+        WHERE p.workspace_id = $1 AND p.import_id = $3 AND i.id = $3 AND i.campaign_id = $2 AND i.ended_at IS NOT NULL
+    """, workspace_id, campaign_id, ended, to))  # fmt: skip
+
+
+async def file_bytes(conn: Connection, workspace_id: WorkspaceId, import_id: ImportId) -> int:
+    """How much of the file is here."""
+    return await value(conn, """
+        SELECT coalesce(sum(length(data)), 0)::bigint
+        FROM import_pieces
+        WHERE workspace_id = $1 AND import_id = $2
+    """, workspace_id, import_id)  # fmt: skip
+
+
+async def header(conn: Connection, workspace_id: WorkspaceId, import_id: ImportId) -> list[str]:
+    """What the columns are taken for."""
+    return await value(conn, "SELECT header FROM imports WHERE workspace_id = $1 AND id = $2", workspace_id, import_id)
+
+
+async def drop_kept_files(conn: Connection, workspace_id: WorkspaceId) -> None:
+    """Files of this workspace that dry runs kept."""
+    await execute(conn, """
+        DELETE FROM import_pieces p
+        USING imports i
+        WHERE i.workspace_id = $1 AND i.ended_at IS NOT NULL AND p.workspace_id = $1 AND p.import_id = i.id
+    """, workspace_id)  # fmt: skip
+
+
+async def drop_files_kept_long_enough(conn: Connection, *, now: datetime) -> None:
+    """Files that nobody has had read once more."""
+    await execute(conn, """
+        DELETE FROM import_pieces p
+        USING imports i
+        WHERE i.kept_until < $1 AND i.ended_at IS NOT NULL AND p.import_id = i.id
+    """, now)  # fmt: skip
 
 
 async def queue(  # noqa: PLR0913 what the first look at the file tells
@@ -112,8 +156,12 @@ async def end(
     conn: Connection, workspace_id: WorkspaceId, import_id: ImportId, *, state: ImportState, reason: str | None,
     at: datetime,
 ) -> None:  # fmt: skip
-    """The end of an import that is held; its bytes go, its rejects stay, `drop_names` follows."""
-    await execute(conn, "DELETE FROM import_pieces WHERE workspace_id = $1 AND import_id = $2", workspace_id, import_id)
+    """The end of an import that is held; its bytes go, unless a dry run keeps them, its rejects stay."""
+    await execute(conn, """
+        DELETE FROM import_pieces p
+        USING imports i
+        WHERE p.workspace_id = $1 AND p.import_id = $2 AND i.id = $2 AND (i.kept_until IS NULL OR $3 <> 'completed')
+    """, workspace_id, import_id, state)  # fmt: skip
     await execute(conn, """
         UPDATE imports SET state = $3, reason = $4, ended_at = $5
         WHERE workspace_id = $1 AND id = $2

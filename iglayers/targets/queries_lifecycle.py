@@ -94,8 +94,11 @@ async def count_missing_variables(
     return {each["name"]: each["number"] for each in found}
 
 
-async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], *, at: datetime) -> int:
-    """Everything that was uploaded about these people; whoever waits for a message is skipped."""
+async def erase(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], *, at: datetime, code: str | None,
+    reason: str,
+) -> int:  # fmt: skip
+    """Everything that was uploaded about these people; whoever waits for a message is skipped, with code and reason."""
     return await execute(conn, """
         WITH held AS (
             SELECT id FROM targets
@@ -107,14 +110,13 @@ async def erase(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[C
         SET profile_url = NULL, full_name = NULL, first_name = NULL, category = NULL, follower_count = NULL,
             variables = NULL, next_due_at = NULL, updated_at = $3,
             state = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'skipped' ELSE t.state END,
-            error_code = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN 'target_suppressed'
-                              ELSE t.error_code END,
+            error_code = CASE WHEN t.state IN ('queued', 'awaiting_operator') THEN $4 ELSE t.error_code END,
             -- A reason may be what somebody wrote about the person; the code tells what happened.
-            reason = CASE WHEN t.state IN ('queued', 'awaiting_operator') OR t.reason IS NOT NULL
-                          THEN 'The person''s data was erased.' END
+            reason = CASE WHEN t.reason IN ('schedule_ended', 'retention_ended') THEN t.reason
+                          WHEN t.state IN ('queued', 'awaiting_operator') OR t.reason IS NOT NULL THEN $5 END
         FROM held
         WHERE t.workspace_id = $1 AND t.id = held.id
-    """, workspace_id, contact_ids, at)  # fmt: skip
+    """, workspace_id, contact_ids, at, code, reason)  # fmt: skip
 
 
 async def count_known(conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId]) -> int:

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from iglayers.accounts import queries
 from iglayers.accounts.model import InvalidApiKey
 from iglayers.accounts.request import ApiRequest, answer
+from iglayers.contacts import queries_retention
 from iglayers.core.clock import real_now
 from iglayers.core.errors import Unavailable
 from iglayers.events import queries_engine
@@ -44,15 +45,17 @@ async def metrics(request: ApiRequest) -> Response[bytes]:
     try:
         async with request.connection() as conn:
             backlog = await queries_engine.backlog(conn, most=MOST_COUNTED)
+            kept = await queries_retention.told(conn)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Unavailable("The database does not answer.") from error
-    told = generate_latest() + generate_latest(_of_webhooks(backlog, now=real_now()))
-    return Response(told, media_type=CONTENT_TYPE_LATEST)
+    registry, now = CollectorRegistry(), real_now()
+    _tell_of_webhooks(registry, backlog, now=now)
+    _tell_of_retention(registry, kept, now=now)
+    return Response(generate_latest() + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _of_webhooks(backlog: queries_engine.Backlog, *, now: datetime) -> CollectorRegistry:
+def _tell_of_webhooks(registry: CollectorRegistry, backlog: queries_engine.Backlog, *, now: datetime) -> None:
     """Read from the database when asked, so every process says the same."""
-    registry = CollectorRegistry()
     since = [now] if backlog.oldest_due_at is None else [now, backlog.oldest_due_at]
     if backlog.oldest_new is not None:
         since.append(datetime.fromtimestamp((UUID(backlog.oldest_new).int >> 80) / 1000, UTC))
@@ -68,7 +71,19 @@ def _of_webhooks(backlog: queries_engine.Backlog, *, now: datetime) -> Collector
     endpoints = Gauge("iglayers_webhook_endpoints", "Webhook endpoints", ["state"], registry=registry)
     for state in ("enabled", "failing", "disabled"):
         endpoints.labels(state).set(getattr(backlog, state))
-    return registry
+
+
+def _tell_of_retention(registry: CollectorRegistry, told: queries_retention.Told, *, now: datetime) -> None:
+    forgotten = Gauge(
+        "iglayers_retention_people_forgotten", "People forgotten because nothing happened for too long",
+        registry=registry,
+    )  # fmt: skip
+    forgotten.set(told.forgotten_ever)
+    overdue = Gauge(
+        "iglayers_retention_overdue_seconds", "For how long the daily run of retention has been due or at work",
+        registry=registry,
+    )  # fmt: skip
+    overdue.set(max(0.0, (now - (told.oldest_due_at or now)) / timedelta(seconds=1)))
 
 
 ROUTES = [live, ready, metrics]

@@ -18,6 +18,7 @@ from iglayers.core.clock import real_now
 from iglayers.events import deliver
 from iglayers.replies import actions_inbound as replies
 from iglayers.replies.asking import ask_names
+from iglayers.reports import retention
 from iglayers.senders import queries_inbound, queries_posts, queries_reconciliations
 from iglayers.senders.receiving import take_posts_apart
 from iglayers.senders.transports import build
@@ -78,6 +79,7 @@ class Worker:
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
             asyncio.create_task(self._every(60.0, lambda: refresh_all(self._services, self._graph))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
+            asyncio.create_task(self._every(60.0, lambda: retention.forget_quiet(db))),
         ]
         slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
         slots.append(asyncio.create_task(deliver.work(self._services, self._stopping)))

@@ -22,7 +22,8 @@ REPLIES = (
 )  # fmt: skip
 
 
-async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, written_to: int = 260) -> None:
+async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, written_to: int = 260) -> dict[str, str]:
+    """The ids of what is worth looking at, by their collections."""
     chance = random.Random(7)
     made: list[str] = []
     for name, external_id, hour, day in CLIENTS:
@@ -42,7 +43,7 @@ async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, writt
         reply = "Sounds lovely, tell me more!" if state == "sent" and chance.random() < 0.22 else None
         await write_to(database, target, state=state, reply=reply)
     await _spread(database, [TargetId.parse(each) for each in targets], SenderId.parse(sender), chance)
-    await _talk(api)
+    thread = await _talk(api)
     await _hand_over(api, database, client=made[1], template=template)
     async with database.transaction() as conn:
         await conn.execute("UPDATE workspaces SET monthly_limit = 250 WHERE id = $1", workspace_id.uuid)
@@ -59,15 +60,17 @@ async def fill(api: Api, database: Database, workspace_id: WorkspaceId, *, writt
             "ON CONFLICT (workspace_id, month) DO UPDATE SET sent = excluded.sent",
             workspace_id.uuid,
         )
+    return {"campaigns": campaign, "targets": targets[1], "senders": sender, "inbox": thread}
 
 
-async def _talk(api: Api) -> None:
-    """Some of them write back, and one is answered."""
+async def _talk(api: Api) -> str:
+    """Some of them write back, and one is answered; the id of that thread."""
     for number, text in enumerate(REPLIES):
         fields = {"instagramUsername": f"creator.{number}", "senderUsername": "luna.team", "text": text}
         await api.post("/replies", fields)
     thread = (await api.get("/conversations", instagramUsername="creator.1")).body["data"][0]["id"]
     await api.post(f"/conversations/{thread}/messages", {"text": "Lovely! When would you have time for a call?"})
+    return thread
 
 
 async def _hand_over(api: Api, database: Database, *, client: str, template: str) -> None:

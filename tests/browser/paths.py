@@ -13,6 +13,7 @@ PAGES = {
     "campaign": "/campaigns/{campaigns}",
     "campaign-setup": "/campaigns/{campaigns}/setup",
     "campaign-pace": "/campaigns/{campaigns}/pace",
+    "import": "/campaigns/{campaigns}/imports/{imports}",
     "target": "/campaigns/{campaigns}/targets/{targets}",
     "unknown": "/unknown",
     "clients": "/clients",

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
-from playwright.async_api import Browser
+from playwright.async_api import BrowserContext
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
@@ -30,6 +30,8 @@ from tests.databases import PEPPER, SECRET_KEY
 from tests.serving import Api, serving
 from tests.web.world import World, populated
 
+# Everything else is pictured of what `filled` made.
+OF_THE_DRAFT = ("campaign-setup", "import")
 FOLDER = Path(__file__).parents[2] / "screenshots"
 
 
@@ -44,15 +46,22 @@ async def main(wanted: list[str]) -> None:
         async with db.transaction() as conn:
             await accounts.found_installation(conn, services.vault, new_pepper=PEPPER)
         async with serving(services) as base, chromium() as browser:
-            world, token = await _world(db, base)
-            for name, path in (PAGES | PUBLIC_PAGES).items():
-                if not wanted or name in wanted:
-                    await _picture(browser, base, name, world.path(path), "" if name in PUBLIC_PAGES else token)
+            world, shown, token = await _world(db, base)
+            paths = {
+                name: world.path(path, **({} if name in OF_THE_DRAFT else shown))
+                for name, path in (PAGES | PUBLIC_PAGES).items()
+                if not wanted or name in wanted
+            }
+            for width, viewport in (("wide", WIDE), ("narrow", NARROW)):
+                for theme in ("light", "dark"):
+                    context = await browser.new_context(viewport=viewport, color_scheme=theme, locale="en-GB")
+                    await _pictures(context, base, paths, token, f"{width}-{theme}")
+                    await context.close()
         await db.close()
     print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER}")  # noqa: T201 it says what it made
 
 
-async def _world(db: Database, base: str) -> tuple[World, str]:
+async def _world(db: Database, base: str) -> tuple[World, dict[str, str], str]:
     async with db.transaction() as conn:
         workspace = await accounts.find_workspace(conn, Mode.TEST, None)
         clock = await account_queries.clock(conn, workspace.id)
@@ -67,20 +76,25 @@ async def _world(db: Database, base: str) -> tuple[World, str]:
     async with aiohttp.ClientSession() as http:
         api = Api(http, base, key)
         world = await populated(api, db)
-        await fill(api, db, workspace.id)
-    return world, token
+        shown = await fill(api, db, workspace.id)
+    return world, shown, token
 
 
-async def _picture(browser: Browser, base: str, name: str, path: str, token: str) -> None:
-    for width, viewport in (("wide", WIDE), ("narrow", NARROW)):
-        for theme in ("light", "dark"):
-            context = await browser.new_context(viewport=viewport, color_scheme=theme, locale="en-GB")
-            if token:
-                await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": base}])
-            page = await context.new_page()
-            await page.goto(base + path, wait_until="networkidle")
-            await page.screenshot(path=FOLDER / f"{name}-{width}-{theme}.png", full_page=True)
-            await context.close()
+async def _pictures(context: BrowserContext, base: str, paths: dict[str, str], token: str, kind: str) -> None:
+    page = await context.new_page()
+    size = page.viewport_size
+    assert size is not None
+    for name, path in paths.items():
+        await context.clear_cookies()
+        if name not in PUBLIC_PAGES:
+            await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": base}])
+        await page.set_viewport_size(size)
+        await page.goto(base + path)
+        await page.wait_for_function("() => !document.querySelector('.htmx-request, [hx-trigger=load]')")
+        # As high as the page is, so that what sticks to the window's edges stands at the page's.
+        height = await page.evaluate("() => document.documentElement.scrollHeight")
+        await page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+        await page.screenshot(path=FOLDER / f"{name}-{kind}.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A first campaign by clicks alone, and a page that follows what happens, also when its server was away meanwhile."""
+"""A long file through a browser, and a page that follows what happens, also when its server was away meanwhile."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -15,32 +15,32 @@ from iglayers.dashboard.request import SESSION_COOKIE
 from tests.browser.conftest import session_of
 from tests.dashboard.test_campaign_pages import draft
 from tests.dashboard.visiting import Visit
-from tests.serving import Api, serving
+from tests.serving import serving
+from tests.targets.importing import work_off
 
 LogIn = Callable[..., Awaitable[Page]]
-FILE = b"Handle,First name\nann,Ann\nbob,\nann,Ann\n"
 
 
-async def test_from_nothing_to_a_running_campaign_by_clicks(log_in: LogIn, test_api: Api) -> None:
-    await test_api.post("/senders", {"username": "acme.team", "transport": "sandbox"})
-    page = await log_in(Role.OPERATOR, mode=Mode.TEST)
-    await page.goto("/campaigns")
-    await page.get_by_role("link", name="New campaign").last.click()
+async def test_a_long_file_is_sent_checked_and_added(log_in: LogIn, database: Database) -> None:
+    page = await log_in(Role.OPERATOR)
+    await page.goto("/campaigns/new")
+    await page.get_by_label("Client", exact=True).fill("Acme")
     await page.get_by_label("Name of the campaign").fill("Spring")
-    await page.get_by_label("Name of a new client").fill("Acme")
-    await page.get_by_label("New text").fill("Hi {{firstName}}, how are you?")
-    await expect(page.get_by_text("Hi Jane, how are you?")).to_be_visible()
+    await page.get_by_label("Text", exact=True).fill("Hi there")
     await page.get_by_role("button", name="Save the draft, go on").click()
+    rows = "".join(f"person.{number},{'x' * 100}\n" for number in range(10_001))
     await page.get_by_label("A CSV file").set_input_files(
-        {"name": "people.csv", "mimeType": "text/csv", "buffer": FILE}
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": f"Handle,Note\n{rows}bob smith,\n".encode()}
     )
-    await expect(page.get_by_text("2 people would be added, 1 row left out")).to_be_visible()
-    await page.get_by_role("button", name="Add 2 people").click()
-    await expect(page.get_by_text("1 targets have no firstName")).to_be_visible()
-    await page.get_by_role("button", name="Start: write to 2 people").click()
-    await expect(page.get_by_text("Spring is running.")).to_be_visible()
-    await page.get_by_role("button", name="Pause").click()
-    await expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Checking the file")).to_be_visible()
+    await work_off(database)
+    await expect(page.get_by_text("10,001 people would be added, 1 row left out")).to_be_visible()
+    await page.get_by_label("What Note is").select_option("-")
+    await page.get_by_role("button", name="Add 10,001 people").click()
+    await expect(page.get_by_role("heading", name="Adding its people")).to_be_visible()
+    await work_off(database)
+    await page.get_by_role("link", name="Go on to the start").click()
+    await expect(page.get_by_text("10,001 people wait")).to_be_visible()
 
 
 async def test_the_page_follows_and_comes_back_with_the_server(

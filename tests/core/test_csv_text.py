@@ -109,6 +109,8 @@ def test_a_quote_that_is_never_closed_ends_the_reading(lines: int) -> None:
         (b"", "empty"),
         (b"\n\n", "empty"),
         (b"\xff\xfen\x00", "UTF-16"),
+        ("name\nann\n".encode("utf-16-le"), "UTF-16"),
+        ("name\nann\n".encode("utf-16-be"), "UTF-16"),
         (b"name,name\n", "stands there twice"),
         (b"name,,note\n", "no name"),
         (b"\xe9,note\n", "not UTF-8"),

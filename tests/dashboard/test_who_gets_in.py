@@ -3,13 +3,18 @@
 import re
 
 import aiohttp
+import msgspec
 import pytest
 
-from iglayers.accounts.model_people import FREE_FAILURES, wait_s
+from iglayers.accounts.model import Mode
+from iglayers.accounts.model_people import FREE_FAILURES, Role, wait_s
+from iglayers.accounts.request import Services
 from iglayers.core.db import Database
+from iglayers.core.ids import WorkspaceId
 from iglayers.dashboard.request import SESSION_COOKIE
-from tests.browser.conftest import PASSWORD
+from tests.browser.conftest import PASSWORD, session_of
 from tests.dashboard.visiting import Visit
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -33,7 +38,14 @@ async def test_form_without_its_token_changes_nothing(operator: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}, {"Origin": "https://evil.example"}]
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+    ],
 )
 async def test_form_of_another_site_is_refused(operator: Visit, headers: dict[str, str]) -> None:
     found = re.search(r'name="form_token" value="(\w+)"', (await operator.get("/clients/new"))[1])
@@ -114,3 +126,17 @@ async def test_refusals_are_pages_for_people_and_json_for_programs(operator: Vis
     status, page, _ = await operator.get("/people")
     assert (status, "You may not do this" in page) == (403, True)
     assert text.startswith("{")
+
+
+async def test_by_https_the_session_is_a_cookie_of_this_host_alone(
+    services: Services, http: aiohttp.ClientSession, database: Database, workspaces: dict[Mode, WorkspaceId]
+) -> None:
+    await session_of(database, Role.OPERATOR, workspaces[Mode.LIVE])
+    settings = msgspec.structs.replace(services.settings, public_url="https://outreach.example")
+    async with serving(msgspec.structs.replace(services, settings=settings)) as url:
+        visit = Visit(http, url)
+        _, _, headers = await visit.submit("/login", "/login", email="operator@example.com", password=PASSWORD)
+        session = next(each for each in headers.getall("Set-Cookie") if each.startswith("__Host-iglayers_session="))
+        assert {"Secure", "HttpOnly", "Path=/"} <= {each.strip() for each in session.split(";")}
+        assert "Domain" not in session
+        assert (await visit.get("/"))[0] == 200

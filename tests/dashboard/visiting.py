@@ -19,7 +19,9 @@ class Visit:
     def __init__(self, http: aiohttp.ClientSession, base: str, session: str | None = None) -> None:
         self._http: aiohttp.ClientSession = http
         self.base: str = base
-        self.cookies: dict[str, str] = {SESSION_COOKIE: session} if session else {}
+        # By either name: an installation that is reached by https asks for the second.
+        names = (SESSION_COOKIE, f"__Host-{SESSION_COOKIE}")
+        self.cookies: dict[str, str] = dict.fromkeys(names, session) if session else {}
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, Any]:
         return await self._call("GET", path, None, headers)
@@ -35,7 +37,10 @@ class Visit:
         return await self.post(action, fields | {"form_token": found[1]})
 
     async def _call(self, method: str, path: str, fields: Any, headers: dict[str, str]) -> tuple[int, str, Any]:
-        sent = {"Accept": "text/html"} | {name.replace("_", "-"): text for name, text in headers.items()}
+        sent = {"Accept": "text/html", "Origin": self.base}
+        sent |= {name.replace("_", "-"): text for name, text in headers.items()}
+        if not sent["Origin"]:
+            del sent["Origin"]
         sent["Cookie"] = "; ".join(f"{name}={text}" for name, text in self.cookies.items())
         url = URL(self.base + path)
         async with self._http.request(method, url, data=fields, headers=sent, allow_redirects=False) as answer:

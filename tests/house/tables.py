@@ -28,6 +28,7 @@ OWNERS: dict[str, str] = {
     "clients": "clients",
     "message_templates": "templates",
     "contacts": "contacts",
+    "retentions": "contacts",
     "suppressions": "contacts",
     "usage_months": "usage",
     "messages": "messages",
@@ -65,6 +66,7 @@ ENGINE_WRITES = frozenset({
 CROSS_TENANT: dict[str, str] = {
     "accounts.queries.forget_old_answers": "retention: every answer older than 24 h, whoever asked",
     "accounts.queries_people.use_invitation": "by the secret of a link, which says the workspace",
+    "contacts.queries_retention.told": "the operator's metrics tell of the whole installation",
     "campaigns.queries.wake": "by id, from the engine: what its slot holds",
     "events.queries_engine.backlog": "the operator's metrics tell of the whole installation",
     "events.queries_engine.with_work": "workers serve all workspaces: endpoints that have something to deliver",
@@ -87,6 +89,7 @@ CROSS_TENANT: dict[str, str] = {
     "targets.queries_imports.drop_names_of_ended": "housekeeping: what is left of imports that ended",
     "targets.queries_imports.drop_unfinished": "housekeeping: files that never came in whole",
     "targets.queries_imports.drop_old_rejects": "retention: rejects that are past their time",
+    "targets.queries_imports.drop_files_kept_long_enough": "retention: files of dry runs that nobody had read again",
     "senders.transports.sandbox.queries.logged": "a provider's look-up: by its own id, or by the order's reference",
 }
 

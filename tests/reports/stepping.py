@@ -43,7 +43,7 @@ class Stepping:
 
     async def run(self, campaign_id: CampaignId) -> list[datetime]:
         """Until the campaign has ended; when each message began."""
-        db = self.services.db
+        db, rested = self.services.db, None
         for _ in range(MOST_LOOKS):
             await self.set_clock(self.now)
             ready = await self._take_a_step()
@@ -53,13 +53,16 @@ class Stepping:
                         CASE WHEN c.next_at > $2 THEN c.next_at END,
                         (SELECT min(s.ready_at) FROM senders s WHERE s.ready_at > $2),
                         (SELECT min(t.next_due_at) FROM targets t
-                         WHERE t.campaign_id = c.id AND t.next_due_at > $2)) AS next_at
+                         WHERE t.campaign_id = c.id AND t.next_due_at > $2)) AS next_at,
+                        (SELECT array_agg(s.ready_at ORDER BY s.id) FROM senders s) AS ready_ats
                     FROM campaigns c WHERE c.id = $1
                 """, campaign_id.uuid, self.now)  # fmt: skip
             assert found is not None
             if found["state"] != "running":
                 break
-            if not ready and found["next_at"] is not None:
+            # A look that only sent one account to rest is followed by another: the next account may be ready.
+            rested, before = found["ready_ats"], rested
+            if not ready and rested == before and found["next_at"] is not None:
                 self.now = Moment.of(found["next_at"] + timedelta(microseconds=999))
         async with db.connection() as conn:
             rows = await conn.fetch(

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from iglayers.core.db import Database
 from iglayers.messages.pacing import Limits, SenderPace
 from iglayers.messages.projection import Lane, Plan, Sender, project
 from iglayers.messages.schedule import Day, Schedule, Window
+from tests import make
 from tests.reports.stepping import Stepping
 from tests.senders.orders import a_sender
 from tests.serving import Api
@@ -25,8 +27,8 @@ WEEKDAYS = [Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI]
 OFFICE = Schedule(timezone="Europe/Berlin", windows=[Window(days=WEEKDAYS, opens="09:00", closes="17:30")])
 
 
-def some_campaign(chance: random.Random) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    """A campaign's fields, its senders' and how many people it has."""
+def some_campaign(chance: random.Random) -> tuple[dict[str, Any], list[dict[str, Any]], int, dict[str, Any]]:
+    """A campaign's fields, its senders', its people's number; its client's limit and the delays of its follow-ups."""
     fields: dict[str, Any] = {
         "hourly_limit": chance.choice([None, 3, 8, 20]),
         "daily_limit": chance.choice([None, 15, 40]),
@@ -41,28 +43,39 @@ def some_campaign(chance: random.Random) -> tuple[dict[str, Any], list[dict[str,
         }
         for _ in range(chance.choice([1, 1, 2, 3]))
     ]
-    return fields, senders, chance.choice([25, 60, 90])
+    around = {"daily_limit": chance.choice([None, None, 30]), "delays_h": chance.choice([[], [], [20], [48, 30]])}
+    return fields, senders, chance.choice([25, 60, 90]), around
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("PROJECTED_CAMPAIGNS", "6"))))
 async def test_the_projected_end_is_the_real_one(
-    seed: int, test_api: Api, services: Services, database: Database, test_caller: Caller
+    seed: int,
+    test_api: Api,
+    services: Services,
+    database: Database,
+    test_caller: Caller,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    fields, senders, count = some_campaign(random.Random(seed))
+    fields, senders, count, around = some_campaign(random.Random(seed))
+    client = await make.client(database, test_caller, daily_limit=around["daily_limit"])
+    again = await make.template(database, test_caller)
+    follow_ups = [campaigns.FollowUp(message_template_id=again.id, delay_hours=hours) for hours in around["delays_h"]]
     stepping = Stepping(services, test_caller)
     await stepping.set_clock(MONDAY)
     for number, sender in enumerate(senders):
         await a_sender(database, test_caller, f"sender.{number}", **sender)
-    spring = await campaign(database, test_caller, **fields)
+    spring = await campaign(database, test_caller, client_id=client.id, follow_ups=follow_ups, **fields)
     await upload(test_api, spring, people(*(f"sandbox.silent.{number}" for number in range(count))))
     told = (await test_api.post(f"/campaigns/{spring.id}/preflight")).body
-    assert (told["ok"], told["targets"], told["projection"]["messages"]) == (True, count, count)
+    messages = count * (1 + len(follow_ups))
+    assert (told["ok"], told["targets"], told["projection"]["messages"]) == (True, count, messages)
     async with database.transaction() as conn:
         await campaigns.start(conn, test_caller, spring.id)
     begun = await stepping.run(spring.id)
-    assert len(begun) == count
+    assert len(begun) == messages
     projected_way = datetime.fromisoformat(told["projection"]["lastSendAt"]) - MONDAY
     real_way = begun[-1] - MONDAY
+    record_property("off_percent", 100 * (projected_way / real_way - 1))  # --junitxml=FILE -o junit_family=xunit1
     assert abs(real_way - projected_way) < 0.02 * real_way
 
 

@@ -29,6 +29,22 @@ async def test_a_follow_up_comes_at_its_hour_from_the_same_account(world: World)
     assert (await world.target("sandbox.silent"))["state"] == "sent"
 
 
+async def test_accounts_that_have_waited_longer_with_nobody_to_follow_up_are_no_hindrance(world: World) -> None:
+    others = [await world.sender(f"other.{number}") for number in range(12)]
+    for other in others:
+        await world.pause_sender(other)
+    await world.sender("first.account")
+    campaign = await world.campaign(["sandbox.silent"], follow_up_hours=[24])
+    await world.send()
+    for other in others:
+        await world.resume_sender(other)
+    # All of them have been ready for longer than the account that wrote.
+    await world.all("UPDATE senders SET ready_at = ready_at - interval '1 day' WHERE username <> 'first.account'")
+    await world.later(hours=24)
+    assert len(await world.send()) == 1
+    assert await world.state(campaign.id) == "completed"
+
+
 async def test_a_reply_stops_the_follow_ups(world: World) -> None:
     await world.sender()
     campaign = await world.campaign(["sandbox.replies"], follow_up_hours=[24])

@@ -242,11 +242,11 @@ class World:
         return await self.value("SELECT coalesce(sum(sent), 0) FROM usage_months")
 
 
-async def until(reached: Callable[[], Awaitable[object]], *, within_s: float = 30.0) -> None:
+async def until(reached: Callable[[], Awaitable[object]], *, within_s: float = 30.0, every_s: float = 0.01) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(within_s):
         while not await reached():  # noqa: ASYNC110 only the database knows
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(every_s)
 
 
 @asynccontextmanager

@@ -4,6 +4,9 @@
 document.documentElement.classList.add("has-script");
 
 function localTimes(root) {
+  // Of this year without its year; the whole stands in the title.
+  const near = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const thisYear = new Date().getFullYear();
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
@@ -13,7 +16,7 @@ function localTimes(root) {
     if (element.dataset.style === "date") element.textContent = day.format(moment);
     else if (element.dataset.style === "clock" && moment.toDateString() === new Date().toDateString()) element.textContent = clock.format(moment);
     else if (element.dataset.style === "ago") element.textContent = ago(moment);
-    else element.textContent = full.format(moment);
+    else element.textContent = (moment.getFullYear() === thisYear ? near : full).format(moment);
   }
 }
 

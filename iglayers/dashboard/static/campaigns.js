@@ -29,15 +29,68 @@ function follow(place) {
 const followed = document.querySelector("[data-live]");
 if (followed) follow(followed);
 
-// A file that is dropped is chosen and checked at once.
-for (const zone of document.querySelectorAll("[data-drop]")) {
+// A file that is dropped or chosen is checked at once.
+function takeDrops(zone) {
   const input = zone.querySelector("input");
   zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("is-over"); });
   zone.addEventListener("dragleave", () => zone.classList.remove("is-over"));
   zone.addEventListener("drop", (event) => {
     event.preventDefault();
+    zone.classList.remove("is-over");
     input.files = event.dataTransfer.files;
     input.dispatchEvent(new Event("change"));
   });
   input.addEventListener("change", () => { if (input.files.length) input.form.requestSubmit(); });
 }
+
+// What takes a while to send says how far it is. The answer is a page, as without a script.
+const LONG_BYTES = 1 << 20;
+
+function sendWithProgress(event) {
+  const form = event.target;
+  const input = form.querySelector("input[type=file]");
+  const file = input.files[0];
+  if (!file || file.size < LONG_BYTES) return;
+  event.preventDefault();
+  const place = form.querySelector("[data-sending]");
+  const [bar, words] = place.children;
+  place.hidden = false;
+  if (file.size > Number(input.dataset.most)) {
+    bar.hidden = true;
+    words.textContent = `${megabytes(file.size)} are too many; a file may have ${megabytes(input.dataset.most)}. Split it.`;
+    input.value = "";
+    return;
+  }
+  bar.hidden = false;
+  const data = new FormData(form, event.submitter);
+  data.set("step", "check");
+  const sent = new XMLHttpRequest();
+  sent.upload.addEventListener("progress", (at) => {
+    bar.value = at.loaded / at.total;
+    words.textContent = `${megabytes(at.loaded)} of ${megabytes(at.total)}`;
+  });
+  sent.addEventListener("load", () => {
+    if (new URL(sent.responseURL).pathname !== new URL(form.action).pathname) window.location = sent.responseURL;
+    else putSection(sent.responseText);
+  });
+  const hold = (isHeld) => { for (const each of form.elements) each.disabled = isHeld; };
+  sent.addEventListener("error", () => { words.textContent = "The file did not get through. Try again."; hold(false); });
+  sent.open("POST", form.action);
+  sent.send(data);
+  hold(true);
+}
+
+function megabytes(bytes) { return `${(bytes / 2 ** 20).toFixed(1)} MB`; }
+
+// The step of the page that came back: a verdict, or what is wrong with the file.
+function putSection(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  for (const id of ["people", "go"]) document.getElementById(id)?.replaceWith(page.getElementById(id) ?? "");
+  uploads();
+}
+
+function uploads() {
+  for (const form of document.querySelectorAll("form[data-upload]")) form.addEventListener("submit", sendWithProgress);
+  for (const zone of document.querySelectorAll("[data-drop]")) takeDrops(zone);
+}
+uploads();
