@@ -330,8 +330,10 @@ class _Response(aiohttp.ClientResponse):
 
     def drop_unsent(self) -> None:
         """A transport that is closed keeps what the receiver has not read until it is read, which may be never."""
-        if self.transport is not None and self.transport.get_write_buffer_size():
-            self.transport.abort()
+        transport = self.transport
+        # One that is closed is not asked for its size: asyncio's of TLS has no answer then.
+        if transport is not None and (transport.is_closing() or transport.get_write_buffer_size()):
+            transport.abort()
 
 
 def failure_of(error: BaseException) -> Failure:
