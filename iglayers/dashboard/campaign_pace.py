@@ -14,7 +14,7 @@ from iglayers.campaigns.model import Campaign, CampaignNotFound, CampaignState
 from iglayers.core.ids import CampaignId
 from iglayers.dashboard.pages import Crumb, page
 from iglayers.dashboard.request import PageRequest
-from iglayers.messages.projection import Projection
+from iglayers.messages.projection import PLAYED_FOR_A_PAGE, Projection
 from iglayers.reports import pace, queries_stats, stats
 from iglayers.reports.model_stats import Bucket
 
@@ -22,8 +22,6 @@ from iglayers.reports.model_stats import Bucket
 YOUNG = timedelta(days=2)
 HOURS, DAYS = 36, 30
 AHEAD = 7
-# A page is there at once, and a chart shows no more than the rate: the status plays further.
-MOST_PLAYED = 750
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +48,7 @@ async def show_pace(request: PageRequest) -> Response[bytes]:
         )
         numbers = stats.with_the_best(await queries_stats.steps(conn, caller.workspace_id, campaign.id))
         steps = await queries.steps(conn, caller.workspace_id, campaign.id)
-    projection = await found.project(most_played=MOST_PLAYED)
+    projection = await found.project(most_played=PLAYED_FOR_A_PAGE)
     ahead = projection if campaign.state is CampaignState.RUNNING else None
     template = "campaigns/_pace.html" if request.is_fragment else "campaigns/pace.html"
     return page(

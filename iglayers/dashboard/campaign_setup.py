@@ -20,6 +20,7 @@ from iglayers.dashboard import people_file
 from iglayers.dashboard.forms import Form
 from iglayers.dashboard.pages import Crumb, page
 from iglayers.dashboard.request import PageRequest
+from iglayers.messages.projection import PLAYED_FOR_A_PAGE
 from iglayers.messages.schedule import Day, Schedule
 from iglayers.reports import preflight, status
 from iglayers.targets import queries as target_queries
@@ -179,7 +180,7 @@ async def setup(
         queued = counts[TargetState.QUEUED]
         asks = campaign.state is CampaignState.DRAFT and queued > 0 and verdict is None
         is_checked = asks and (queued <= MOST_CHECKED_AT_ONCE or request.query_params.get("check") == "true")
-        check = await preflight.check(conn, caller, campaign) if is_checked else None
+        check = await preflight.check(conn, caller, campaign, most_played=PLAYED_FOR_A_PAGE) if is_checked else None
         standing = await status.standing(conn, caller, campaign)
         serving = await _all_senders(conn, request, campaign)
         imports = await _open_imports(conn, request, campaign)

@@ -20,7 +20,7 @@ from iglayers.dashboard import files
 from iglayers.dashboard.queries import ClientName
 from iglayers.dashboard.request import FLASH_COOKIE, UNDO_COOKIE, VISIT_COOKIE, PageRequest, Visitor
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 # No inline script or style, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -19,6 +19,8 @@ from iglayers.usage.model import month_bounds, month_of
 
 # Played message by message so far; the rest at the rate of the last week that was played.
 MOST_PLAYED = 10_000
+# A page is there at once, and shows no more than where the rate leads.
+PLAYED_FOR_A_PAGE = 750
 _MOST_LOOKS = 20 * MOST_PLAYED
 _WEEK = timedelta(days=7)
 _NEVER = timedelta(days=36_500)

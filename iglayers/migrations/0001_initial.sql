@@ -863,3 +863,17 @@ CREATE TABLE sandbox_faults (
     recipient text NOT NULL,
     PRIMARY KEY (workspace_id, recipient)
 );
+
+-- ── what the planner is told ─────────────────────────────────────────────────────────────────────────────
+
+-- Statistics of a young table say that a workspace or a campaign names one row, because there is but one row. From then
+-- until the next ANALYZE a join to ten thousand people walks all of them for each. Most rows share these values, always.
+ALTER TABLE contacts ALTER workspace_id SET (n_distinct = 10);
+ALTER TABLE targets ALTER workspace_id SET (n_distinct = 10), ALTER campaign_id SET (n_distinct = 50);
+ALTER TABLE messages
+    ALTER workspace_id SET (n_distinct = 10), ALTER campaign_id SET (n_distinct = 50),
+    ALTER client_id SET (n_distinct = 50), ALTER sender_id SET (n_distinct = 50);
+ALTER TABLE first_contacts ALTER workspace_id SET (n_distinct = 10), ALTER scope_id SET (n_distinct = 50);
+ALTER TABLE suppressions ALTER workspace_id SET (n_distinct = 10);
+ALTER TABLE replies ALTER workspace_id SET (n_distinct = 10);
+ALTER TABLE conversations ALTER workspace_id SET (n_distinct = 10), ALTER sender_id SET (n_distinct = 50);

@@ -237,6 +237,7 @@ CREATE TABLE public.contacts (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT contacts_check CHECK ((num_nonnulls(username, erased_at, forgotten_at) = 1))
 );
+ALTER TABLE ONLY public.contacts ALTER COLUMN workspace_id SET (n_distinct=10);
 CREATE TABLE public.conversations (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -253,6 +254,8 @@ CREATE TABLE public.conversations (
     active_at timestamp with time zone GENERATED ALWAYS AS (COALESCE(GREATEST(last_inbound_at, last_answer_at), created_at)) STORED NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
+ALTER TABLE ONLY public.conversations ALTER COLUMN workspace_id SET (n_distinct=10);
+ALTER TABLE ONLY public.conversations ALTER COLUMN sender_id SET (n_distinct=50);
 CREATE TABLE public.deliveries (
     id uuid NOT NULL,
     workspace_id uuid NOT NULL,
@@ -311,6 +314,8 @@ CREATE TABLE public.first_contacts (
     contact_id uuid NOT NULL,
     target_id uuid NOT NULL
 );
+ALTER TABLE ONLY public.first_contacts ALTER COLUMN workspace_id SET (n_distinct=10);
+ALTER TABLE ONLY public.first_contacts ALTER COLUMN scope_id SET (n_distinct=50);
 CREATE TABLE public.idempotency_keys (
     workspace_id uuid NOT NULL,
     key text NOT NULL,
@@ -471,6 +476,10 @@ CREATE TABLE public.messages (
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['sending'::text, 'handed_over'::text, 'claimed'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'not_sent'::text, 'unknown'::text])))
 )
 WITH (fillfactor='85');
+ALTER TABLE ONLY public.messages ALTER COLUMN workspace_id SET (n_distinct=10);
+ALTER TABLE ONLY public.messages ALTER COLUMN client_id SET (n_distinct=50);
+ALTER TABLE ONLY public.messages ALTER COLUMN campaign_id SET (n_distinct=50);
+ALTER TABLE ONLY public.messages ALTER COLUMN sender_id SET (n_distinct=50);
 CREATE TABLE public.migrations (
     name text NOT NULL,
     sha256 text NOT NULL,
@@ -512,6 +521,7 @@ CREATE TABLE public.replies (
     received_at timestamp with time zone NOT NULL,
     CONSTRAINT replies_label_check CHECK ((label = ANY (ARRAY['interested'::text, 'not_now'::text, 'no'::text, 'question'::text, 'automatic'::text, 'other'::text])))
 );
+ALTER TABLE ONLY public.replies ALTER COLUMN workspace_id SET (n_distinct=10);
 CREATE TABLE public.retentions (
     workspace_id uuid NOT NULL,
     due_at timestamp with time zone NOT NULL,
@@ -601,6 +611,7 @@ CREATE TABLE public.suppressions (
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL
 );
+ALTER TABLE ONLY public.suppressions ALTER COLUMN workspace_id SET (n_distinct=10);
 CREATE TABLE public.target_counts (
     campaign_id uuid NOT NULL,
     state text NOT NULL,
@@ -632,6 +643,8 @@ CREATE TABLE public.targets (
     CONSTRAINT targets_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'awaiting_operator'::text, 'sent'::text, 'replied'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text, 'unknown'::text])))
 )
 WITH (fillfactor='80');
+ALTER TABLE ONLY public.targets ALTER COLUMN workspace_id SET (n_distinct=10);
+ALTER TABLE ONLY public.targets ALTER COLUMN campaign_id SET (n_distinct=50);
 CREATE TABLE public.usage_months (
     workspace_id uuid NOT NULL,
     month date NOT NULL,

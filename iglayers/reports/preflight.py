@@ -6,6 +6,7 @@ from iglayers.campaigns import queries as campaign_queries
 from iglayers.campaigns.model import Campaign, CampaignState
 from iglayers.clients import queries as client_queries
 from iglayers.core.db import Connection
+from iglayers.messages.projection import MOST_PLAYED
 from iglayers.reports import pace, queries_pace
 from iglayers.reports.model_pace import Finding, Preflight
 from iglayers.reports.pace import Pace
@@ -13,14 +14,14 @@ from iglayers.targets import queries_lifecycle
 from iglayers.templates.render import MAX_MESSAGE_BYTES, Variable, byte_length, parse
 
 
-async def check(conn: Connection, caller: Caller, campaign: Campaign) -> Preflight:
+async def check(conn: Connection, caller: Caller, campaign: Campaign, *, most_played: int = MOST_PLAYED) -> Preflight:
     """Blockers are what `start` would refuse with, each with its code; warnings stop nothing."""
     found = await pace.read(conn, caller, campaign)
     blockers = [
         Finding(code=each.code, message=each.message, remedy=each.next_step or None)
         for each in await campaign_actions.blockers(conn, caller, campaign)
     ]
-    projection = await found.project()
+    projection = await found.project(most_played=most_played)
     warnings = [
         *await _missing(conn, caller, campaign),
         *await _long(conn, caller, found),

@@ -10,13 +10,24 @@ async def waiting(
 ) -> list[Waits]:
     """People without a first message, those first whose turn comes first; or the one target, in whatever state."""
     return await rows(conn, Waits, """
+        WITH waiting AS MATERIALIZED (
+            (SELECT id, contact_id, sender_id, next_due_at
+             FROM targets
+             WHERE $3::uuid IS NULL AND campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2)
+               AND next_step = 0 AND next_due_at IS NOT NULL
+             ORDER BY next_due_at, id
+             LIMIT $4)
+            UNION ALL
+            SELECT id, contact_id, sender_id, next_due_at
+            FROM targets
+            WHERE workspace_id = $1 AND campaign_id = $2 AND id = $3
+        )
         SELECT t.id AS target_id, t.contact_id, k.username, t.sender_id
-        FROM targets t
-        JOIN contacts k ON k.workspace_id = t.workspace_id AND k.id = t.contact_id
-        WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND k.username IS NOT NULL
-          AND CASE WHEN $3::uuid IS NULL THEN t.next_step = 0 AND t.next_due_at IS NOT NULL ELSE t.id = $3 END
+        FROM waiting t
+        -- Looked up by id, one by one: a planner that takes the tables for empty reads them all for each.
+        CROSS JOIN LATERAL (SELECT username FROM contacts WHERE id = t.contact_id OFFSET 0) k
+        WHERE k.username IS NOT NULL
         ORDER BY t.next_due_at, t.id
-        LIMIT $4
     """, workspace_id, campaign_id, only, limit)  # fmt: skip
 
 
