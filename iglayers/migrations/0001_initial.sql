@@ -664,7 +664,22 @@ $$;
 CREATE TRIGGER targets_come AFTER INSERT ON targets REFERENCING NEW TABLE AS come
     FOR EACH STATEMENT EXECUTE FUNCTION count_targets();
 CREATE TRIGGER targets_change AFTER UPDATE ON targets REFERENCING OLD TABLE AS gone NEW TABLE AS come
-    FOR EACH STATEMENT EXECUTE FUNCTION count_targets();
+    FOR EACH STATEMENT WHEN (current_setting('iglayers.one_by_one', true) IS DISTINCT FROM 'on')
+    EXECUTE FUNCTION count_targets();
+
+-- The engine changes one target a statement, for which this takes a third of the time. Its connections say so.
+CREATE FUNCTION count_target() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO target_counts (campaign_id, state, code, number) VALUES
+        (OLD.campaign_id, OLD.state, ended_code(OLD.state, OLD.error_code, OLD.reason), -1),
+        (NEW.campaign_id, NEW.state, ended_code(NEW.state, NEW.error_code, NEW.reason), 1);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER target_changes AFTER UPDATE ON targets
+    FOR EACH ROW WHEN (current_setting('iglayers.one_by_one', true) = 'on' AND (
+        OLD.state <> NEW.state OR OLD.error_code IS DISTINCT FROM NEW.error_code OR OLD.reason IS DISTINCT FROM NEW.reason))
+    EXECUTE FUNCTION count_target();
 CREATE TRIGGER targets_go AFTER DELETE ON targets REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION count_targets();
 

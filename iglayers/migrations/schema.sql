@@ -18,6 +18,16 @@ CREATE FUNCTION public.campaign_texts(of_workspace uuid, of_campaign uuid) RETUR
                'variants', variants) ORDER BY step) FILTER (WHERE step > 0), '[]')
     FROM steps
 $$;
+CREATE FUNCTION public.count_target() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO target_counts (campaign_id, state, code, number) VALUES
+        (OLD.campaign_id, OLD.state, ended_code(OLD.state, OLD.error_code, OLD.reason), -1),
+        (NEW.campaign_id, NEW.state, ended_code(NEW.state, NEW.error_code, NEW.reason), 1);
+    RETURN NULL;
+END
+$$;
 CREATE FUNCTION public.count_targets() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -904,7 +914,8 @@ CREATE INDEX webhook_endpoints_by_workspace ON public.webhook_endpoints USING bt
 CREATE INDEX webhook_endpoints_due ON public.webhook_endpoints USING btree (due_at) WHERE ((state = 'enabled'::text) AND (due_at IS NOT NULL));
 CREATE INDEX webhook_replays_by_endpoint ON public.webhook_replays USING btree (workspace_id, endpoint_id, id);
 CREATE UNIQUE INDEX webhook_replays_running ON public.webhook_replays USING btree (endpoint_id) WHERE (state = 'running'::text);
-CREATE TRIGGER targets_change AFTER UPDATE ON public.targets REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
+CREATE TRIGGER target_changes AFTER UPDATE ON public.targets FOR EACH ROW WHEN (((current_setting('iglayers.one_by_one'::text, true) = 'on'::text) AND ((old.state <> new.state) OR (old.error_code IS DISTINCT FROM new.error_code) OR (old.reason IS DISTINCT FROM new.reason)))) EXECUTE FUNCTION public.count_target();
+CREATE TRIGGER targets_change AFTER UPDATE ON public.targets REFERENCING OLD TABLE AS gone NEW TABLE AS come FOR EACH STATEMENT WHEN ((current_setting('iglayers.one_by_one'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION public.count_targets();
 CREATE TRIGGER targets_come AFTER INSERT ON public.targets REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
 CREATE TRIGGER targets_go AFTER DELETE ON public.targets REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.count_targets();
 ALTER TABLE ONLY public.api_keys
