@@ -70,7 +70,8 @@ async def prefer_first_row(conn: Connection) -> None:
         SELECT set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true),
                set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true),
                set_config('enable_seqscan', 'off', true), set_config('join_collapse_limit', '1', true),
-               set_config('jit', 'off', true)
+               -- Helpers sort everything first, and a cursor starts none of them.
+               set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true)
     """)  # fmt: skip
 
 
@@ -79,7 +80,8 @@ def every(
 ) -> AsyncGenerator[Result, None]:
     """All results of a campaign in the order of upload, one by one as of one moment; needs a transaction.
 
-    There is no index by id alone: the states' branches are walked side by side and merged, so that nothing is sorted.
+    There is no index by id alone: the states' branches, each in its order, are walked side by side and merged, so that
+    nothing is sorted. The workspace is asked of each target at the end.
     """
     return stream(conn, Result, EVERY, workspace_id, campaign_id, filters.states, filters.updated_since)
 
@@ -90,32 +92,32 @@ EVERY: LiteralString = """
            s.username AS sender_username, m.route, m.body AS message, t.sent_at, t.replied_at,
            r.text AS last_reply, t.updated_at
     FROM (
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'queued' AND 'queued' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'queued' AND 'queued' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sending' AND 'sending' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'sending' AND 'sending' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets WHERE workspace_id = $1 AND campaign_id = $2
-            AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'awaiting_operator' AND 'awaiting_operator' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'sent' AND 'sent' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'sent' AND 'sent' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'replied' AND 'replied' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'replied' AND 'replied' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'failed' AND 'failed' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'failed' AND 'failed' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'skipped' AND 'skipped' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'skipped' AND 'skipped' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'cancelled' AND 'cancelled' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'cancelled' AND 'cancelled' = ANY ($3::text[]) ORDER BY id)
         UNION ALL
-        SELECT id FROM targets
-        WHERE workspace_id = $1 AND campaign_id = $2 AND state = 'unknown' AND 'unknown' = ANY ($3::text[])
+        (SELECT id FROM targets
+         WHERE campaign_id = $2 AND state = 'unknown' AND 'unknown' = ANY ($3::text[]) ORDER BY id)
     ) AS listed
     -- OFFSET 0, and the workspace asked of what was found: looked up one by one, by id. Left a choice, the planner may
     -- walk everything of the workspace for each of them, while the tables are young.

@@ -161,6 +161,9 @@ async def test_a_file_looks_at_each_person_once_however_many_there_are(
     ]
     assert plans[0]["Actual Rows"] == 1_000
     assert max(looked_at) <= 2_000
+    # Nothing waits for all of them: sorted are the few replies of each person, and nobody else.
+    sorted_by = {key for node in nodes(plans[0]) if "Sort" in node["Node Type"] for key in node["Sort Key"]}
+    assert sorted_by == {"replies.received_at DESC", "replies.id DESC"}
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
