@@ -24,6 +24,7 @@ from iglayers.core.ids import WorkspaceId
 from iglayers.core.migrate import migrate
 from tests import databases
 from tests.databases import PEPPER, SECRET_KEY
+from tests.doubles.control import Instagram, instagram
 from tests.serving import Api, serving
 
 # No test reaches Meta: nothing listens there.
@@ -150,6 +151,20 @@ def services(database: Database, database_url: str, tmp_path: Path) -> Services:
         instagram_graph_url=NOWHERE, instagram_api_url=NOWHERE, instagram_www_url=NOWHERE,
     )  # fmt: skip
     return Services(settings=settings, db=database, vault=Vault(SECRET_KEY), pepper=PEPPER)
+
+
+@pytest.fixture(scope="session")
+async def running_double() -> AsyncIterator[Instagram]:
+    """One double of Meta's API for the whole run."""
+    async with instagram() as double:
+        yield double
+
+
+@pytest.fixture
+async def double(running_double: Instagram) -> Instagram:
+    """Meta's API as it is before anything happened."""
+    await running_double.reset()
+    return running_double
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,11 @@
 """Instagram accounts from the command line: where to log in, a token from standard input, and what the doctor finds."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.cli.conftest import Run
-from tests.doubles.control import APP_ID, APP_SECRET, VERIFY_TOKEN, Account, Instagram, instagram
-
-
-@pytest.fixture
-async def double() -> AsyncIterator[Instagram]:
-    async with instagram() as double:
-        yield double
+from tests.doubles.control import APP_ID, APP_SECRET, VERIFY_TOKEN, Account, Instagram
 
 
 @pytest.fixture

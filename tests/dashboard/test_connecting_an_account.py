@@ -1,7 +1,6 @@
 """Connecting an Instagram account by the forms of the dashboard, against a double of Instagram that logs people in."""
 
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,24 +10,12 @@ import pytest
 from iglayers.accounts.model_people import Role
 from iglayers.accounts.request import Services
 from tests.dashboard.visiting import As, Visit
-from tests.doubles.control import APP_ID, APP_SECRET, Account, Instagram, instagram
+from tests.doubles.control import APP_ID, APP_SECRET, Account, Instagram
 from tests.senders.instagram.orders import at_the_double
 from tests.serving import Api
 
 PAGE = "/senders/connect"
 _LINK = re.compile(r'href="(http[^"]+/oauth/authorize\?[^"]+)"')
-
-
-@pytest.fixture(scope="module")
-async def running() -> AsyncIterator[Instagram]:
-    async with instagram() as double:
-        yield double
-
-
-@pytest.fixture
-async def double(running: Instagram) -> Instagram:
-    await running.reset()
-    return running
 
 
 @pytest.fixture

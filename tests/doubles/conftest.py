@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.doubles.control import FIELDS, Account, Instagram, instagram
+from tests.doubles.control import FIELDS, Account, Instagram
 from tests.events.receiving import Receiver, receiving
 
 
@@ -48,18 +48,6 @@ def fault_of(answer: tuple[int, Any]) -> tuple[int, int, int | None]:
     """Status, code and subcode."""
     status, body = answer
     return status, body["error"]["code"], body["error"].get("error_subcode")
-
-
-@pytest.fixture(scope="session")
-async def running_double() -> AsyncIterator[Instagram]:
-    async with instagram() as double:
-        yield double
-
-
-@pytest.fixture
-async def double(running_double: Instagram) -> Instagram:
-    await running_double.reset()
-    return running_double
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from iglayers.senders.transports.instagram.credentials import opened
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.refresh import refresh_next
 from tests.conftest import key_of
-from tests.doubles.control import Instagram, instagram
+from tests.doubles.control import Instagram
 from tests.scenarios.official import Stage
 from tests.senders.connected import PATH
 from tests.senders.instagram.orders import at_the_double
@@ -74,16 +74,10 @@ REGAIN_MINUTES = 7
 _TEXT = "Hi there"  # of every message
 
 
-@pytest.fixture(scope="module")
-async def running() -> AsyncIterator[Instagram]:
-    async with instagram() as double:
-        yield double
-
-
 @pytest.fixture
-def services(services: Services, running: Instagram) -> Services:
+def services(services: Services, double: Instagram) -> Services:
     """An installation that takes the double for Meta, and has less patience than usual."""
-    made = at_the_double(services, running)
+    made = at_the_double(services, double)
     settings = msgspec.structs.replace(
         made.settings, send_deadline_s=DEADLINE_S, send_lease_s=20.0, worker_slots=24, instagram_human_agent=True,
         key_cache_s=0,
@@ -93,18 +87,17 @@ def services(services: Services, running: Instagram) -> Services:
 
 @pytest.fixture
 async def stage(
-    running: Instagram, http: aiohttp.ClientSession, services: Services, caller: Caller, tmp_path: Path
+    double: Instagram, http: aiohttp.ClientSession, services: Services, caller: Caller, tmp_path: Path
 ) -> AsyncIterator[Stage]:
     """Webhooks on, a server that takes them, and a worker."""
-    await running.reset()
-    await running.call("POST", "/settings", conversations_per_s=None)
-    await running.webhooks(copies=2, order="shuffled", batch_size=50, batch_wait_ms=50)
+    await double.call("POST", "/settings", conversations_per_s=None)
+    await double.webhooks(copies=2, order="shuffled", batch_size=50, batch_wait_ms=50)
     async with serving(services) as url:
-        await running.call("POST", "/app", callback=url + PATH, is_live=True)
+        await double.call("POST", "/app", callback=url + PATH, is_live=True)
         async with working(services, tmp_path):
-            stage = Stage(running, services, caller, Api(http, url, await key_of(services.db, caller)))
+            stage = Stage(double, services, caller, Api(http, url, await key_of(services.db, caller)))
             yield stage
-        await running.call("POST", "/app", callback=None)
+        await double.call("POST", "/app", callback=None)
         await _addresses_tell_nothing(stage)
 
 

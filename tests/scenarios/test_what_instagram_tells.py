@@ -17,7 +17,7 @@ from iglayers.senders.receiving import take_posts_apart
 from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
 from tests.databases import PEPPER
-from tests.doubles.control import FIELDS, Account, Instagram, instagram
+from tests.doubles.control import FIELDS, Account, Instagram
 from tests.replies.ledger import Ledger
 from tests.senders.connected import PATH, configured, connect
 from tests.senders.orders import a_sender
@@ -62,26 +62,19 @@ class Stage:
         return sum(part in each["path"] for each in await self.double.requests())
 
 
-@pytest.fixture(scope="module")
-async def running() -> AsyncIterator[Instagram]:
-    async with instagram() as double:
-        yield double
-
-
 @pytest.fixture
 async def stage(
-    running: Instagram, http: aiohttp.ClientSession, services: Services, database: Database, caller: Caller
+    double: Instagram, http: aiohttp.ClientSession, services: Services, database: Database, caller: Caller
 ) -> AsyncIterator[Stage]:
-    await running.reset()
-    account = await running.account("acme.official", subscribed_fields=FIELDS)
-    services = configured(services, instagram_graph_url=running.url)
+    account = await double.account("acme.official", subscribed_fields=FIELDS)
+    services = configured(services, instagram_graph_url=double.url)
     sender: Sender = await a_sender(database, caller)
     await connect(database, services, caller, sender, instagram_id=account.ig_id, token=account.access_token)
-    await running.call("POST", "/settings", conversations_per_s=None)
+    await double.call("POST", "/settings", conversations_per_s=None)
     async with serving(services) as url:
-        await running.call("POST", "/app", callback=url + PATH, is_live=True)
-        yield Stage(running, account, services, Ledger(database, caller, sender))
-        await running.call("POST", "/app", callback=None)
+        await double.call("POST", "/app", callback=url + PATH, is_live=True)
+        yield Stage(double, account, services, Ledger(database, caller, sender))
+        await double.call("POST", "/app", callback=None)
 
 
 async def test_a_conversation_from_the_first_word_to_a_name(stage: Stage) -> None:

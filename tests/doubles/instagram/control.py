@@ -128,7 +128,7 @@ class Control:
         world = World(graph.world.seed)
         graph.hooks.forget(world)
         fresh = Graph(world, graph.app, graph.hooks)
-        for name in ("world", "faults", "login", "rules", "settings", "log"):
+        for name in ("world", "faults", "login", "rules", "settings", "log", "urls"):
             setattr(graph, name, getattr(fresh, name))
         self.people.world = world
         _change(graph.app, self._app_at_start)
