@@ -16,8 +16,8 @@ from iglayers.dashboard.request import PageRequest
 
 _FOLDER = Path(__file__).with_name("static")
 _KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 

@@ -1,6 +1,5 @@
 """A worker's step: read what came in, oldest first, one transaction a fact, any number of workers at once."""
 
-import asyncpg
 import structlog
 
 from iglayers.accounts import queries as account_queries
@@ -10,6 +9,7 @@ from iglayers.contacts.usernames import InvalidUsername, canonical
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Connection, Database
 from iglayers.core.ids import ContactId
+from iglayers.core.work_off import work_off
 from iglayers.replies import actions, evidence, names, texts
 from iglayers.replies.actions import NotYet
 from iglayers.senders import queries as senders
@@ -22,28 +22,20 @@ log = structlog.get_logger("replies")
 
 async def process_inbound(db: Database, *, pepper: bytes, limit: int = 200) -> int:
     """Read up to `limit` facts; how many were taken. One that fails waits for its next turn and holds nobody up."""
-    for done in range(limit):
-        fact: Inbound | None = None
-        try:
-            async with db.transaction() as conn:
-                fact = await queries_inbound.take(conn)
-                if fact is None:
-                    return done
-                contact_id = await _read(conn, fact, pepper=pepper)
-                await queries_inbound.mark_processed(conn, fact.workspace_id, fact.id, contact_id=contact_id)
-        except (asyncpg.InterfaceError, OSError):
-            raise  # the database is gone, for every fact
-        except NotYet as wait:
-            assert fact is not None
-            async with db.connection() as conn:
-                await queries_inbound.put_off(conn, fact.workspace_id, fact.id, seconds=wait.seconds)
-        except Exception:
-            if fact is None:
-                raise
-            log.exception("inbound.failed", inbound_id=str(fact.id), kind=fact.kind)
-            async with db.connection() as conn:
-                await queries_inbound.put_back(conn, fact.workspace_id, fact.id)
-    return limit
+
+    async def work(conn: Connection, fact: Inbound) -> None:
+        contact_id = await _read(conn, fact, pepper=pepper)
+        await queries_inbound.mark_processed(conn, fact.workspace_id, fact.id, contact_id=contact_id)
+
+    return await work_off(db, take=queries_inbound.take, work=work, put_back=_put_back, limit=limit)
+
+
+async def _put_back(conn: Connection, fact: Inbound, error: Exception) -> None:
+    if isinstance(error, NotYet):
+        await queries_inbound.put_off(conn, fact.workspace_id, fact.id, seconds=error.seconds)
+        return
+    log.error("inbound.failed", inbound_id=str(fact.id), kind=fact.kind, exc_info=error)
+    await queries_inbound.put_back(conn, fact.workspace_id, fact.id)
 
 
 async def _read(conn: Connection, fact: Inbound, *, pepper: bytes) -> ContactId | None:

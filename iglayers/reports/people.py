@@ -6,7 +6,7 @@ from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, InsufficientScope
 from iglayers.contacts import actions as contacts
 from iglayers.contacts import queries as contact_queries
-from iglayers.contacts.model import ContactNotFound, ContactRow, MergedMeanwhile, TargetSuppressed
+from iglayers.contacts.model import ERASURE, ContactNotFound, ContactRow, MergedMeanwhile, TargetSuppressed
 from iglayers.contacts.usernames import canonical
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Connection
@@ -73,7 +73,7 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     if await queries_imports.count_unended(conn, workspace_id):
         raise Conflict("An import that is not at its end may hold this person.", remedy="Try again when it has ended.")
     await contacts.suppress_contact(
-        conn, workspace_id=workspace_id, contact_id=contact_id, reason="", source="erasure", now=now
+        conn, workspace_id=workspace_id, contact_id=contact_id, reason="", source=ERASURE, now=now
     )
     await contact_queries.erase(conn, workspace_id, ids, at=now)
     await event_queries.erase(conn, workspace_id, ids)

@@ -16,7 +16,7 @@ PATH = "/instagram/webhook"
 # A thousand updates of the longest texts, with every character escaped.
 MAX_DELIVERY_BYTES = 12 << 20
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_TEXT = "text/plain; charset=utf-8"
+_TEXT = "text/plain"
 
 
 class NotFromInstagram(Forbidden):

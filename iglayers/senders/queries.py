@@ -1,21 +1,14 @@
 """The only SQL on senders, and the read of the ledger that tells a sender's budget."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
 from iglayers.core.db import Connection, execute, plain, row, rows, value
 from iglayers.core.ids import ClientId, SenderId, WorkspaceId
+from iglayers.messages.pacing import Limits
 from iglayers.senders.model import Rest, Sender, SenderState
-
-
-class AskedOf(msgspec.Struct, frozen=True, kw_only=True):
-    """A sender with the limits that hold for it now."""
-
-    sender_id: SenderId
-    hourly: int
-    daily: int
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,10 +144,10 @@ async def in_flight(conn: Connection, workspace_id: WorkspaceId, sender_id: Send
 
 
 async def begun(
-    conn: Connection, workspace_id: WorkspaceId, asked: Sequence[AskedOf], *, hour_from: datetime, day_from: datetime,
-    zone: str,
+    conn: Connection, workspace_id: WorkspaceId, limits: Mapping[SenderId, Limits], *, hour_from: datetime,
+    day_from: datetime, zone: str,
 ) -> dict[SenderId, Begun]:  # fmt: skip
-    """What counts against senders' limits: everything begun, unknown included, but not `not_sent`."""
+    """What counts against the limits of these senders: everything begun, unknown included, but not `not_sent`."""
     found = await rows(conn, Begun, """
         SELECT asked.sender_id, told.*, s.last_begun_at
         FROM unnest($2::uuid[], $5::int[], $6::int[]) AS asked (sender_id, hourly, daily)
@@ -175,8 +168,8 @@ async def begun(
                       AND m.begun_at >= date_trunc('day', s.last_begun_at, $7::text) AND m.begun_at <= s.last_begun_at
                    )::int AS day_used
         ) AS told
-    """, workspace_id, [each.sender_id for each in asked], hour_from, day_from, [each.hourly for each in asked],
-        [each.daily for each in asked], zone)  # fmt: skip
+    """, workspace_id, list(limits), hour_from, day_from, [each.hourly for each in limits.values()],
+        [each.daily for each in limits.values()], zone)  # fmt: skip
     return {each.sender_id: each for each in found}
 
 

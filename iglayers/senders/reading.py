@@ -30,37 +30,30 @@ async def reports(conn: Connection, caller: Caller, senders: Sequence[Sender]) -
     """All of them, in two statements."""
     workspace = await account_queries.workspace(conn, caller.workspace_id)
     assert workspace is not None
-    now = caller.now
-    limits = {each.id: _limits(each, now, workspace.timezone) for each in senders}
+    now, zone = caller.now, workspace.timezone
+    limits = {each.id: pacing.sender_limits(_pace(each), now, zone) for each in senders}
     begun = await queries.begun(
-        conn, caller.workspace_id, list(limits.values()), hour_from=now - pacing.HOUR, day_from=now - pacing.DAY,
-        zone=workspace.timezone,
-    )  # fmt: skip
+        conn, caller.workspace_id, limits, hour_from=now - pacing.HOUR, day_from=now - pacing.DAY, zone=zone
+    )
     return [
         SenderReport(
             **msgspec.structs.asdict(each),
             health=health(each, now),
-            budget=_today(each, limits[each.id], begun[each.id], now, workspace.timezone),
+            budget=_today(each, limits[each.id], begun[each.id], now, zone),
         )
         for each in senders
     ]
 
 
-def _limits(sender: Sender, now: Moment, zone: str) -> queries.AskedOf:
-    limits = pacing.sender_limits(_pace(sender), now, zone)
+def _today(sender: Sender, limits: pacing.Limits, begun: queries.Begun, now: Moment, zone: str) -> Today:
     assert limits.hourly is not None
     assert limits.daily is not None
-    return queries.AskedOf(sender_id=sender.id, hourly=limits.hourly, daily=limits.daily)
-
-
-def _today(sender: Sender, asked: queries.AskedOf, begun: queries.Begun, now: Moment, zone: str) -> Today:
     history = pacing.History(
         nth_in_hour=begun.nth_in_hour, nth_in_day=begun.nth_in_day, day_used=begun.day_used,
         last_begun_at=begun.last_begun_at, lane_id=sender.id.uuid,
     )  # fmt: skip
-    limits = pacing.sender_limits(_pace(sender), now, zone)
     verdict = pacing.next_allowed(now, [pacing.Budget(name="sender", limits=limits, history=history)], None, zone)
-    hourly, daily = _allowance(asked.hourly, begun.in_hour), _allowance(asked.daily, begun.in_day)
+    hourly, daily = _allowance(limits.hourly, begun.in_hour), _allowance(limits.daily, begun.in_day)
     if sender.state is not SenderState.ACTIVE or sender.archived_at is not None:
         return Today(hourly=hourly, daily=daily, ready_at=None, limited_by="sender.state")
     if verdict.at is not None and sender.rests_until is not None and sender.rests_until > verdict.at:

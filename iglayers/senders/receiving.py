@@ -1,10 +1,10 @@
 """A worker's step: take apart what providers posted; accounts found, facts kept, and nothing read yet."""
 
-import asyncpg
 import structlog
 
 from iglayers.core.clock import Moment
 from iglayers.core.db import Connection, Database
+from iglayers.core.work_off import work_off
 from iglayers.senders import queries_inbound, queries_posts
 from iglayers.senders.model import Received
 from iglayers.senders.queries_posts import Post
@@ -14,28 +14,8 @@ log = structlog.get_logger("senders")
 
 
 async def take_posts_apart(db: Database, *, limit: int = 20) -> int:
-    """Make facts of up to `limit` posts, one transaction each; how many were taken.
-
-    One that fails waits for its next turn and holds nobody up.
-    """
-    for done in range(limit):
-        post: Post | None = None
-        try:
-            async with db.transaction() as conn:
-                post = await queries_posts.take(conn)
-                if post is None:
-                    return done
-                await _take_apart(conn, post)
-                await queries_posts.drop(conn, post.id)
-        except (asyncpg.InterfaceError, OSError):
-            raise  # the database is gone, for every post
-        except Exception:
-            if post is None:
-                raise
-            log.exception("inbound.post_failed", post_id=str(post.id))
-            async with db.connection() as conn:
-                await queries_posts.put_back(conn, post.id)
-    return limit
+    """Make facts of up to `limit` posts; how many were taken. One that fails waits for its next turn."""
+    return await work_off(db, take=queries_posts.take, work=_take_apart, put_back=_put_back, limit=limit)
 
 
 async def _take_apart(conn: Connection, post: Post) -> None:
@@ -43,8 +23,14 @@ async def _take_apart(conn: Connection, post: Post) -> None:
         tree = inbound.tree_of(post.body)
     except inbound.Unreadable:
         log.warning("inbound.unreadable", post_id=str(post.id), bytes=len(post.body))
-        return
-    await receive_from_instagram(conn, tree, now=post.received_at)
+    else:
+        await receive_from_instagram(conn, tree, now=post.received_at)
+    await queries_posts.drop(conn, post.id)
+
+
+async def _put_back(conn: Connection, post: Post, error: Exception) -> None:
+    log.error("inbound.post_failed", post_id=str(post.id), exc_info=error)
+    await queries_posts.put_back(conn, post.id)
 
 
 async def receive_from_instagram(conn: Connection, tree: object, *, now: Moment) -> int:

@@ -1,9 +1,11 @@
 """How one message gets sent. Read downward.
 
-    pick      here        the most overdue campaign, a free sender, the next person, all locked
+    pick      queries.py  the most overdue campaign and a free sender, locked
+    look      looking.py  the next person, locked, and the ledger after that
     pace      pacing.py   every limit at once says: now, or when
-    refuse    here        suppressed, contacted, no route, a missing word: final, nothing leaves
-    render    here        the frozen text and the person's fields
+    refuse    refuse.py   suppressed, contacted, no route, a missing word: final, nothing leaves
+    switch    switch.py   the account of the campaign that has the better way to this person
+    render    refuse.py   the frozen text and the person's fields
     begin     queries.py  the point of no return, committed before the network is touched
     deliver   transports  the only network call, one request with one deadline
     settle    settle.py   outcome, event and next step in one transaction

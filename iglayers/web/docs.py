@@ -28,7 +28,7 @@ _HEADERS = {
     # Kept, and asked for again each time: by its ETag that costs a header.
     "Cache-Control": "private, no-cache",
 }
-_HTML, _CSS = "text/html; charset=utf-8", "text/css; charset=utf-8"
+_HTML, _CSS = "text/html", "text/css"
 _MARK = "mark.svg"
 
 

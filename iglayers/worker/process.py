@@ -36,8 +36,10 @@ IDLE_S = 0.2
 # Slots that may look for work at the same time; the others are delivering.
 PICKERS = 4
 GRACE_S = 8.0
-# Rows that the counts of one campaign may take before they are folded: a page reads them all.
+# Rows that the counts of one campaign may take before they are folded: a page reads them all. Every look for such
+# campaigns passes over all rows, so once an hour those that are at rest are left with few.
 MOST_COUNT_ROWS = 100
+FEW_COUNT_ROWS = 20
 # A post that could not be taken apart for so long, with a try every hour, is a bug that nobody mended in time.
 HOPELESS_AFTER_DAYS = 30
 
@@ -75,7 +77,8 @@ class Worker:
             asyncio.create_task(self._every(1.0, lambda: reconcile(self._services, self._graph))),
             asyncio.create_task(self._every(10.0, lambda: breaker.watch(db, self._services.settings))),
             asyncio.create_task(self._every(0.5, lambda: imports.go_on_with_imports(db, pepper=self._services.pepper))),
-            asyncio.create_task(self._every(2.0, self._fold_counts)),
+            asyncio.create_task(self._every(2.0, lambda: self._fold_counts(above=MOST_COUNT_ROWS))),
+            asyncio.create_task(self._every(3_600.0, lambda: self._fold_counts(above=FEW_COUNT_ROWS))),
             asyncio.create_task(self._every(300.0, lambda: imports.tidy(db))),
             asyncio.create_task(self._every(60.0, lambda: refresh_all(self._services, self._graph))),
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
@@ -140,9 +143,9 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _fold_counts(self) -> None:
+    async def _fold_counts(self, *, above: int) -> None:
         async with self._services.db.connection() as conn:
-            await queries_counts.fold_counts(conn, above=MOST_COUNT_ROWS)
+            await queries_counts.fold_counts(conn, above=above)
 
     async def _keep_house(self) -> None:
         """Next month's partitions, answers that can no longer be replayed, and what came in longer ago than is kept."""

@@ -1,6 +1,7 @@
 """Every page of the list answers, to an owner with what is there, and to nobody who may not see it."""
 
 from iglayers.core.db import Database
+from iglayers.dashboard import files
 from tests.browser.paths import PAGES
 from tests.dashboard.visiting import Visit
 from tests.serving import Api
@@ -19,6 +20,14 @@ async def test_every_page_answers(owner: Visit, viewer: Visit, api: Api, databas
         assert status == 200, (name, page[:400])
         status, _, _ = await viewer.get(world.path(path))
         assert (status == 403) == name.startswith((*_OWNERS, *_WRITERS)), (name, status)
+
+
+async def test_text_says_once_how_it_is_written(owner: Visit) -> None:
+    paths = {"/": "html", "/docs": "html", "/docs/style.css": "css"}
+    paths |= {str(files.address(name)): kind for name, kind in (("app.css", "css"), ("app.js", "javascript"))}
+    for path, kind in paths.items():
+        _, _, headers = await owner.get(path)
+        assert headers["Content-Type"] == f"text/{kind}; charset=utf-8", path
 
 
 async def test_hostile_text_is_text_everywhere(owner: Visit, api: Api, database: Database) -> None:
