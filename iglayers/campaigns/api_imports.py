@@ -12,10 +12,7 @@ from iglayers.core.errors import UnsupportedMediaType
 from iglayers.core.ids import CampaignId, ImportId
 from iglayers.core.paging import page
 from iglayers.targets import actions_imports, queries_imports
-from iglayers.targets.model_imports import MAX_IMPORT_BYTES, ImportNotFound
-
-# For the whole file: 120 KB a second are enough for the largest.
-FILE_DEADLINE_S = 900.0
+from iglayers.targets.model_imports import FILE_DEADLINE_S, MAX_IMPORT_BYTES, ImportNotFound
 
 
 @post("/campaigns/{id:str}/imports")

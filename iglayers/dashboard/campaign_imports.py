@@ -26,8 +26,6 @@ from iglayers.targets import queries_imports as queries
 from iglayers.targets.model_imports import Import, ImportNotFound, ImportState
 
 REJECTS_SHOWN = 50
-# As of the API: 120 KB a second are enough for the largest file.
-FILE_DEADLINE_S = 900.0
 
 
 class LongFile:

@@ -17,7 +17,7 @@ from iglayers.core.csv_text import MEDIA_TYPE, write_rows
 from iglayers.core.errors import Conflict, Invalid
 from iglayers.core.ids import CampaignId
 from iglayers.dashboard import people_file
-from iglayers.dashboard.campaign_imports import FILE_DEADLINE_S, LongFile
+from iglayers.dashboard.campaign_imports import LongFile
 from iglayers.dashboard.campaign_setup import setup
 from iglayers.dashboard.forms import MULTIPART, Form
 from iglayers.dashboard.people_file import PeopleFile
@@ -26,7 +26,7 @@ from iglayers.dashboard.uploads import read_form_with_file
 from iglayers.targets import actions as target_actions
 from iglayers.targets.actions_imports import REJECTS_HEADER
 from iglayers.targets.model import MAX_ROWS, RowResult, UploadReport
-from iglayers.targets.model_imports import MAX_IMPORT_BYTES
+from iglayers.targets.model_imports import FILE_DEADLINE_S, MAX_IMPORT_BYTES
 
 VERDICTS_SHOWN = 50
 # What stays in memory of a form: the file, and its other fields.

@@ -30,7 +30,7 @@ async def read_form_with_file(
     try:
         await request.stream_body(arriving.take, most=most, within_s=within_s)
         arriving.close()
-    except MultipartError:
+    except (ValueError, MultipartError):
         raise Invalid("The form cannot be read.", param="body") from None
     return request.admit(arriving.form())
 

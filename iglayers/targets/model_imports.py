@@ -9,6 +9,8 @@ from iglayers.core.errors import NotFound
 from iglayers.core.ids import CampaignId, ImportId, WorkspaceId
 
 MAX_IMPORT_BYTES = 100 << 20
+# 120 KB a second are enough for the largest file.
+FILE_DEADLINE_S = 900.0
 MAX_IMPORT_ROWS = 1_000_000
 MAX_UNENDED = 20
 PIECE_BYTES = 256 << 10

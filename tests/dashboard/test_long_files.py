@@ -131,6 +131,15 @@ async def test_a_file_without_the_forms_token_makes_no_import(
     assert await count(database, "imports") == 0
 
 
+async def test_a_text_that_is_no_text_is_refused(operator: Visit, database: Database) -> None:
+    path = await draft(operator)
+    sent = aiohttp.MultipartWriter("form-data")
+    sent.append(b"\xff\xfe").set_content_disposition("form-data", name="pasted")
+    status, page, _ = await operator.post(f"{path}/setup/people", sent)
+    assert (status, "The form cannot be read." in page) == (422, True)
+    assert await count(database, "imports") == 0
+
+
 async def test_a_campaign_that_takes_nobody_is_told_after_the_file(operator: Visit, api: Api) -> None:
     path = await draft(operator)
     sent = await form(operator, path, (HEADER + lines(500)).encode())
