@@ -79,6 +79,11 @@ _BY_KEYS = {
 }
 
 
+# All others ask about whatever a caller names, and are planned each time: a plan that was kept from when a table had three
+# rows reads all of it for each of ten thousand, until the next ANALYZE.
+_BY_SIZE = {"plan_cache_mode": "force_custom_plan"}
+
+
 async def connect(url: str, *, size: int, name: str = "iglayers", by_keys: bool = False) -> Database:
     """A pool of up to `size` connections; OSError or asyncpg.PostgresError when the server cannot be reached.
 
@@ -92,7 +97,7 @@ async def connect(url: str, *, size: int, name: str = "iglayers", by_keys: bool 
         reset=_keep_as_is,
         statement_cache_size=512,
         command_timeout=120,
-        server_settings={"application_name": name, "timezone": "UTC"} | (_BY_KEYS if by_keys else {}),
+        server_settings={"application_name": name, "timezone": "UTC"} | (_BY_KEYS if by_keys else _BY_SIZE),
     )
     return Database(pool)
 

@@ -1,7 +1,11 @@
-"""What the planner knows of a table with one row in it: not that every workspace and campaign has but one."""
+"""What the planner knows of young tables: not that each campaign has one row, and not for longer than one statement."""
+
+from uuid import uuid4
+
+import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.core.db import Database
+from iglayers.core.db import Database, connect
 from tests.serving import Api
 from tests.targets.uploads import campaign, upload
 
@@ -19,3 +23,17 @@ async def test_a_table_of_one_row_makes_no_shared_column_a_key(api: Api, databas
         "contacts.id": -1, "targets.id": -1,  # a row each
         "contacts.workspace_id": 10, "targets.workspace_id": 10, "targets.campaign_id": 50,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("by_keys", [False, True])
+async def test_no_plan_of_a_small_table_is_kept_but_of_those_by_keys(database_url: str, *, by_keys: bool) -> None:
+    pool = await connect(database_url, size=1, by_keys=by_keys)
+    async with pool.connection() as conn:
+        for _ in range(10):
+            await conn.fetch("SELECT id FROM targets WHERE campaign_id = $1", uuid4())
+        [planned] = await conn.fetch("""
+            SELECT generic_plans, custom_plans FROM pg_prepared_statements
+            WHERE statement LIKE 'SELECT id FROM targets %'
+        """)  # fmt: skip
+    await pool.close()
+    assert (planned["generic_plans"], planned["custom_plans"]) == ((10, 0) if by_keys else (0, 10))
