@@ -12,7 +12,7 @@ from iglayers.campaigns import queries
 from iglayers.campaigns.actions import wake
 from iglayers.campaigns.model import Campaign, CampaignNotFound, CampaignState, event_data
 from iglayers.core.clock import real_now
-from iglayers.core.db import Connection, Database
+from iglayers.core.db import Connection, Database, keep_plans
 from iglayers.core.errors import InvalidState
 from iglayers.core.ids import CampaignId, ImportId, WorkspaceId
 from iglayers.targets import actions_imports as imports
@@ -43,7 +43,8 @@ async def as_upload_campaign(conn: Connection, workspace_id: WorkspaceId, campai
 
 
 async def hold_for_upload(conn: Connection, caller: Caller, campaign_id: CampaignId) -> UploadCampaign:
-    """A campaign that takes targets, held FOR KEY SHARE."""
+    """A campaign that takes targets, held FOR KEY SHARE; the transaction is to take thousands of them."""
+    await keep_plans(conn)
     campaign = await queries.lock_for_upload(conn, caller.workspace_id, campaign_id, only=caller.client_id)
     if campaign is None:
         raise CampaignNotFound("There is no such campaign.")

@@ -20,7 +20,7 @@ from iglayers.contacts.queries import NewSuppression, Written
 from iglayers.contacts.usernames import canonical, handle_hash
 from iglayers.core.clock import Moment
 from iglayers.core.csv_text import MalformedRow, Sheet
-from iglayers.core.db import Connection
+from iglayers.core.db import Connection, keep_plans
 from iglayers.core.errors import Error, Invalid, MissingField
 from iglayers.core.fields import optional_line
 from iglayers.core.ids import ClientId, ContactId, WorkspaceId, uuid7, uuid7_block
@@ -146,6 +146,7 @@ def read_sheet(sheet: Sheet, *, pepper: bytes, client_id: ClientId | None, now: 
 
 async def suppress_read(conn: Connection, caller: Caller, reading: Reading, *, source: str) -> Suppressed:
     """Write what was read; one line of the audit log for all of it."""
+    await keep_plans(conn)
     await _refuse_unknown_clients(conn, caller, reading)
     written = await _write(conn, caller, reading.named.values(), source=source)
     accepted = {place: written[each.digest, each.client_id] for place, each in reading.named.items()}
