@@ -17,6 +17,7 @@ from iglayers.messages import queries as message_queries
 from iglayers.replies import queries as reply_queries
 from iglayers.reports import queries_people
 from iglayers.reports.model_people import MOST_SHOWN, Person
+from iglayers.senders import queries_conversations as conversations
 from iglayers.senders import queries_inbound
 from iglayers.senders.transports.sandbox import queries as sandbox_queries
 from iglayers.targets import queries_imports
@@ -50,8 +51,8 @@ async def read(conn: Connection, caller: Caller, username: str, *, pepper: bytes
 async def erase(conn: Connection, caller: Caller, username: str, *, pepper: bytes, vault: Vault) -> Person:
     """Remove what is known of a person from every table, and keep a keyed hash that stays suppressed.
 
-    The ledger keeps that somebody was written to, without who or what. Refused while a message is on its way or an
-    upload brings the person in.
+    The ledger keeps that somebody was written to, without who or what. Refused while a message is on its way, a word
+    of the person is being read, or an upload brings the person in.
     """
     if caller.client_id is not None:
         raise InsufficientScope("This key is bound to one client and cannot erase people.")
@@ -78,23 +79,30 @@ async def erase(conn: Connection, caller: Caller, username: str, *, pepper: byte
     await contact_queries.erase(conn, workspace_id, ids, at=now)
     await event_queries.erase(conn, workspace_id, ids)
     await queries_imports.drop_kept_files(conn, workspace_id)
-    await take_out(conn, workspace_id, handles)
+    if await take_out(conn, workspace_id, handles):
+        raise Conflict("A word of this person is being read just now.", remedy="Try again in a few seconds.")
     await answers.erase(conn, vault, workspace_id, [each.username for each in handles if each.username is not None])
     await accounts.audit(conn, caller, "contact.erased", contact_id)
     return await read(conn, caller, username, pepper=pepper)
 
 
-async def take_out(conn: Connection, workspace_id: WorkspaceId, handles: list[ContactRow]) -> None:
-    """What stands about locked people beside their targets, their contacts and the events: texts, names, facts."""
+async def take_out(conn: Connection, workspace_id: WorkspaceId, handles: list[ContactRow]) -> int:
+    """What stands about locked people beside their targets, their contacts and the events: texts, names, facts.
+
+    How many facts are being read just now and are left.
+    """
     ids = [each.id for each in handles]
     names = [each.username for each in handles if each.username is not None]
     await message_queries.erase(conn, workspace_id, ids)
     await reply_queries.erase(conn, workspace_id, ids)
     await account_queries.erase_audit(conn, workspace_id, ids)
     await queries_imports.erase_rejects(conn, workspace_id, ids, names)
-    await queries_inbound.erase(conn, workspace_id, ids, names)
+    threads = await conversations.hold_of(conn, workspace_id, ids, names)
+    left = await queries_inbound.erase(conn, workspace_id, ids, names, threads)
+    await conversations.erase(conn, workspace_id, threads)
     await sandbox_queries.erase(conn, workspace_id, names)
     await queries_imports.erase_names(conn, workspace_id, names)
+    return left
 
 
 async def _find(conn: Connection, caller: Caller, username: str, *, pepper: bytes) -> ContactId:

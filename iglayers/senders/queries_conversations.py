@@ -22,6 +22,7 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a thread is with, as far as that is known."""
 
     id: ConversationId
+    sender_id: SenderId
     igsid: str | None
     contact_id: ContactId | None
     username: str | None
@@ -49,7 +50,7 @@ class Unnamed(msgspec.Struct, frozen=True, kw_only=True):
 async def by_igsid(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderId, igsid: str) -> Thread | None:
     """The thread with the person of this id; nothing is locked."""
     return await row(conn, Thread, """
-        SELECT id, igsid, contact_id, username FROM conversations
+        SELECT id, sender_id, igsid, contact_id, username FROM conversations
         WHERE workspace_id = $1 AND sender_id = $2 AND igsid = $3
     """, workspace_id, sender_id, igsid)  # fmt: skip
 
@@ -59,7 +60,7 @@ async def of_contact(
 ) -> Thread | None:
     """The thread with this contact, locked."""
     return await row(conn, Thread, """
-        SELECT id, igsid, contact_id, username FROM conversations
+        SELECT id, sender_id, igsid, contact_id, username FROM conversations
         WHERE workspace_id = $1 AND sender_id = $2 AND contact_id = $3
         FOR UPDATE
     """, workspace_id, sender_id, contact_id)  # fmt: skip
@@ -171,6 +172,24 @@ async def move(conn: Connection, workspace_id: WorkspaceId, gone: ContactId, kep
     """, workspace_id, gone, kept)  # fmt: skip
 
 
+async def hold_of(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str]
+) -> list[Thread]:
+    """The threads with these people, locked; also a second one of an account with this name, which is nobody's yet."""
+    return await rows(conn, Thread, """
+        SELECT id, sender_id, igsid, contact_id, username FROM conversations
+        WHERE workspace_id = $1 AND (contact_id = ANY ($2) OR (contact_id IS NULL AND username = ANY ($3)))
+        ORDER BY id
+        FOR UPDATE
+    """, workspace_id, contact_ids, usernames)  # fmt: skip
+
+
+async def erase(conn: Connection, workspace_id: WorkspaceId, threads: list[Thread]) -> None:
+    await execute(conn, """
+        DELETE FROM conversations WHERE workspace_id = $1 AND id = ANY ($2)
+    """, workspace_id, [each.id for each in threads])  # fmt: skip
+
+
 async def take_unnamed(conn: Connection, *, lease_s: float) -> list[Unnamed]:
     """Threads whose person Instagram is to be asked for, one of each account; nobody else asks until the lease ends."""
     return await rows(conn, Unnamed, """
@@ -236,7 +255,7 @@ _NOTE_BY_IGSID: LiteralString = (
         name_due_at = CASE WHEN c.contact_id IS NULL AND c.username IS NULL AND $6 IS NOT NULL
                            THEN coalesce(c.name_due_at, clock_timestamp()) ELSE c.name_due_at END,
         name_tries = CASE WHEN c.name_due_at IS NULL THEN 0 ELSE c.name_tries END
-    RETURNING id, igsid, contact_id, username
+    RETURNING id, sender_id, igsid, contact_id, username
 """
 )
 

@@ -5,9 +5,10 @@ from uuid import UUID
 import msgspec
 
 from iglayers.core.clock import Moment
-from iglayers.core.db import Connection, execute, row, rows
+from iglayers.core.db import Connection, execute, plain, row, rows
 from iglayers.core.ids import ContactId, SenderId, WorkspaceId, uuid7_block
 from iglayers.senders.model import Inbound, Received
+from iglayers.senders.queries_conversations import Thread
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -144,27 +145,35 @@ async def mark_processed(
 
 
 async def erase(
-    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str]
-) -> None:
-    """What came in from these people, and the threads with them; the providers' keys stay, so nothing is read twice."""
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str],
+    threads: list[Thread],
+) -> int:  # fmt: skip
+    """What came in from these people, whose contacts and threads the caller holds; how much is being read just now.
+
+    That is left as it is: who reads it waits for what the caller holds. The providers' keys stay, so nothing is read
+    twice.
+    """
+    # What nobody has read yet is known by the name or the id in it alone.
+    unread = await conn.fetch("""
+        SELECT id FROM inbound
+        WHERE workspace_id = $1 AND processed_at IS NULL
+          AND (lower(fact ->> 'username') = ANY ($2::text[])
+               OR EXISTS (SELECT FROM unnest($3::uuid[], $4::text[]) AS thread (sender_id, igsid)
+                          WHERE thread.sender_id = inbound.sender_id AND thread.igsid = inbound.fact ->> 'igsid'))
+    """, *plain([workspace_id, usernames, [each.sender_id for each in threads], [each.igsid for each in threads]])
+    )  # fmt: skip
+    ids = [each["id"] for each in unread]
+    taken = await execute(conn, """
+        UPDATE inbound SET fact = '{}', processed_at = clock_timestamp()
+        WHERE workspace_id = $1 AND id IN (
+            SELECT id FROM inbound WHERE id = ANY ($2) AND processed_at IS NULL FOR UPDATE SKIP LOCKED)
+    """, workspace_id, ids)  # fmt: skip
+    # Last, so that what was read between the two statements is among it.
     await execute(conn, """
         UPDATE inbound SET fact = '{}', processed_at = coalesce(processed_at, clock_timestamp())
         WHERE workspace_id = $1 AND contact_id = ANY ($2)
     """, workspace_id, contact_ids)  # fmt: skip
-    # What nobody has read yet is known by the name or the id in it alone.
-    await execute(conn, """
-        UPDATE inbound i SET fact = '{}', processed_at = clock_timestamp()
-        WHERE i.workspace_id = $1 AND i.processed_at IS NULL
-          AND (lower(i.fact ->> 'username') = ANY ($3)
-               OR EXISTS (SELECT FROM conversations v
-                          WHERE v.workspace_id = $1 AND v.sender_id = i.sender_id AND v.igsid = i.fact ->> 'igsid'
-                            AND (v.contact_id = ANY ($2) OR (v.contact_id IS NULL AND v.username = ANY ($3)))))
-    """, workspace_id, contact_ids, usernames)  # fmt: skip
-    # A second thread of the account with somebody of this name is nobody's yet, and holds the name.
-    await execute(conn, """
-        DELETE FROM conversations
-        WHERE workspace_id = $1 AND (contact_id = ANY ($2) OR (contact_id IS NULL AND username = ANY ($3)))
-    """, workspace_id, contact_ids, usernames)  # fmt: skip
+    return len(ids) - taken
 
 
 async def drop_old(conn: Connection, *, limit: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from iglayers.accounts.model import Caller, Scope
 from iglayers.core.db import Database
 from iglayers.replies.actions_inbound import process_inbound
+from iglayers.senders import queries_inbound
 from tests import make
 from tests.accounts.keys import make_key
 from tests.databases import PEPPER
@@ -109,3 +110,18 @@ async def test_a_message_on_its_way_is_waited_for(
     refused = await test_api.delete(f"/contacts/{NAME}")
     assert (refused.status, refused.body["error"]["code"]) == (409, "conflict")
     assert "targets" in await traces(database)
+
+
+async def test_a_word_that_is_being_read_is_waited_for(
+    test_api: Api, database: Database, test_caller: Caller, stepping: Stepping
+) -> None:
+    """Who reads it waits for the person, whom the erasure holds: neither may wait for the other."""
+    await wrote_to_zoe(test_api, database, test_caller, stepping)
+    await came_in_unread(database, test_caller)
+    async with database.transaction() as conn:
+        assert await queries_inbound.take(conn)
+        refused = await test_api.delete(f"/contacts/{NAME}")
+        assert (refused.status, refused.body["error"]["code"]) == (409, "conflict")
+    assert "targets" in await traces(database)
+    assert (await test_api.delete(f"/contacts/{NAME}")).status == 200
+    assert await traces(database) == set()

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
@@ -102,8 +104,16 @@ async def fold(db: Database, *, above: int) -> int:
         return await queries_counts.fold_counts(conn, above=above)
 
 
+@pytest.fixture
+async def by_keys(database_url: str) -> AsyncIterator[Database]:
+    """Workers' connections, which count one target at a time; the API's count by the statement."""
+    pool = await connect(database_url, size=10, by_keys=True)
+    yield pool
+    await pool.close()
+
+
 async def test_counts_are_those_of_the_rows_whatever_happens_at_once(
-    services: Services, test_caller: Caller, test_api: Api, tmp_path: Path, database_url: str
+    services: Services, test_caller: Caller, test_api: Api, tmp_path: Path, by_keys: Database
 ) -> None:
     world = World(services, test_caller)
     await world.speed(20_000)
@@ -116,12 +126,11 @@ async def test_counts_are_those_of_the_rows_whatever_happens_at_once(
         crowd.uploads, crowd.cancels_people, crowd.cancels_campaigns, crowd.deletes, crowd.merges, crowd.erases,
         crowd.takes_back, crowd.folds, crowd.folds, crowd.looks,
     ]  # fmt: skip
-    # Workers' connections count one target at a time, the API's by the statement.
-    by_keys = await connect(database_url, size=10, by_keys=True)
     async with working(msgspec.structs.replace(services, db=by_keys), tmp_path, workers=2):
-        await asyncio.gather(*(crowd.keep(each, seed) for seed, each in enumerate(doings)))
+        async with asyncio.TaskGroup() as group:
+            for seed, each in enumerate(doings):
+                group.create_task(crowd.keep(each, seed))
         await until(lambda: world.value("SELECT bool_or(state IN ('sent', 'replied')) FROM targets"))
-    await by_keys.close()
     assert await world.all(WRONG) == []
 
     # What the API says is the same, before and after everything is folded, and folded it is one row for each count.
