@@ -90,7 +90,7 @@ async def resolve(conn: Connection, caller: Caller, message_id: MessageId, wante
     if wanted.requeue:
         await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
         await queries.free_sender(conn, attempt, at=at)
-    if not await queries.settle(conn, attempt, end, at=at, event=settle.event(attempt, end, at)):
+    if not await queries.settle(conn, settle.ended(attempt, end, at)):
         raise InvalidState("The message was settled meanwhile.")
     await message_queries.set_author(conn, caller.workspace_id, message_id, author=caller.actor)
     return await _resolved(conn, caller, message, wanted, reason)

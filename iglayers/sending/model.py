@@ -186,6 +186,15 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     gives_back: bool = False  # usage and the first contact: proof that the person got nothing
 
 
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended, and what is told of it."""
+
+    attempt: Attempt
+    end: Settlement
+    at: Moment
+    event: tuple[UUID, str, bytes] | None
+
+
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     """Why a due campaign found nobody to write to or no sender to write with."""
 

@@ -221,7 +221,7 @@ async def _end(conn: Connection, caller: Caller, message_id: MessageId, why: Ref
 async def _write_skip(conn: Connection, attempt: Attempt, code: str | None, reason: str) -> None:
     at = attempt.clock.shows(real_now())
     end = Settlement(message_state="skipped", target_state="skipped", error_code=code, reason=reason, gives_back=True)
-    await queries.settle(conn, attempt, end, at=at, event=settle.event(attempt, end, at))
+    await queries.settle(conn, settle.ended(attempt, end, at))
 
 
 async def _say(conn: Connection, caller: Caller, message_id: MessageId, said: Said) -> Card:

@@ -1,15 +1,16 @@
 """The engine's statements. They read across slices and, in one statement a step, write the rows of one message."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
 from iglayers.core.clock import Moment
-from iglayers.core.db import Connection, execute, row, value
+from iglayers.core.db import Connection, execute, plain, row, value
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.messages.pacing import Limits
 from iglayers.messages.queries import BEGINS
-from iglayers.sending.model import Attempt, Begun, ClientHistory, Facts, NewMessage, Pick, Settlement
+from iglayers.sending.model import Attempt, Begun, ClientHistory, Ended, Facts, NewMessage, Pick, Settlement
 
 
 async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | None:
@@ -82,21 +83,37 @@ async def _begun(
     return found
 
 
-async def settle(
-    conn: Connection, attempt: Attempt, end: Settlement, *, at: Moment, event: tuple[UUID, str, bytes] | None
-) -> bool:
+async def settle(conn: Connection, ended: Ended) -> bool:
     """Write down how an attempt ended; False when it was settled for good before.
 
     The target is locked first, then the message. First-hand knowledge also settles an unknown; `replied` stays.
     """
-    event_id, event_type, event_data = event or (None, None, None)
-    return await value(
-        conn, _SETTLE,
-        attempt.message_id, attempt.workspace_id, attempt.attempt_id, attempt.target_id, attempt.usage_month,
-        end.message_state, at, end.error_code, end.reason, end.provider_message_id, end.target_state, end.next_step,
-        end.gives_back, end.next_due_at, event_id, event_type, attempt.client_id, attempt.campaign_id,
-        attempt.contact_id, event_data,
-    )  # fmt: skip
+    return bool(await _settle(conn, _SETTLE, [ended]))
+
+
+async def settle_free(conn: Connection, ended: Sequence[Ended]) -> set[UUID]:
+    """The same for many at once, none of which gives anything back; the messages that were settled.
+
+    Left out is whose target somebody holds: this waits for nobody, so it needs no order and holds nobody up.
+    """
+    return await _settle(conn, _SETTLE_FREE, ended)
+
+
+async def _settle(conn: Connection, sql: LiteralString, ended: Sequence[Ended]) -> set[UUID]:
+    events = [each.event or (None, None, None) for each in ended]
+    found = await conn.fetch(sql, *plain([
+        [each.attempt.message_id for each in ended], [each.attempt.workspace_id for each in ended],
+        [each.attempt.attempt_id for each in ended], [each.attempt.target_id for each in ended],
+        [each.attempt.usage_month for each in ended], [each.attempt.client_id for each in ended],
+        [each.attempt.campaign_id for each in ended], [each.attempt.contact_id for each in ended],
+        [each.at for each in ended], [each.end.message_state for each in ended],
+        [each.end.target_state for each in ended], [each.end.error_code for each in ended],
+        [each.end.reason for each in ended], [each.end.provider_message_id for each in ended],
+        [each.end.next_step for each in ended], [each.end.next_due_at for each in ended],
+        [each.end.gives_back for each in ended], [event_id for event_id, _, _ in events],
+        [event_type for _, event_type, _ in events], [data and data.decode() for _, _, data in events],
+    ]))  # fmt: skip
+    return {each["id"] for each in found}
 
 
 async def skip(  # noqa: PLR0913 a skip is told with all its facts
@@ -388,45 +405,66 @@ _BEGUN: LiteralString = """
 _BEGIN: LiteralString = _VERDICT + _INSERTED + _BEGUN
 _CLAIM: LiteralString = _VERDICT + _CLAIMED + _BEGUN
 
-_SETTLE: LiteralString = """
+_ENDED: LiteralString = """
     WITH target AS MATERIALIZED (
-        SELECT id FROM targets WHERE workspace_id = $2 AND id = $4 FOR NO KEY UPDATE
+        SELECT each.*
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::date[], $6::uuid[], $7::uuid[], $8::uuid[],
+                    $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::smallint[],
+                    $16::timestamptz[], $17::boolean[], $18::uuid[], $19::text[], $20::text[])
+            AS each (message_id, workspace_id, attempt_id, target_id, usage_month, client_id, campaign_id, contact_id,
+                     at, message_state, target_state, error_code, reason, provider_message_id, next_step,
+                     next_due_at, gives_back, event_id, event_type, event_data)
+        JOIN targets t ON t.workspace_id = each.workspace_id AND t.id = each.target_id
+        FOR NO KEY UPDATE OF t
+"""
+
+_SETTLED: LiteralString = """
     ), message AS (
         UPDATE messages m
-        SET state = $6::text, settled_at = $7::timestamptz, error_code = $8, reason = $9, lease_until = NULL,
-            held = NULL, held_until = NULL,
-            provider_message_id = coalesce($10::text, m.provider_message_id),
-            usage_month = CASE WHEN $13::boolean THEN NULL ELSE m.usage_month END
-        FROM target
-        WHERE m.workspace_id = $2 AND m.id = $1 AND m.attempt_id = $3 AND m.target_id = target.id
-          AND m.state IN ('sending', 'handed_over', 'claimed', 'unknown') AND m.state <> $6::text
-        RETURNING m.id, m.step
+        SET state = ended.message_state, settled_at = ended.at, error_code = ended.error_code, reason = ended.reason,
+            lease_until = NULL, held = NULL, held_until = NULL,
+            provider_message_id = coalesce(ended.provider_message_id, m.provider_message_id),
+            usage_month = CASE WHEN ended.gives_back THEN NULL ELSE m.usage_month END
+        FROM target ended
+        WHERE m.workspace_id = ended.workspace_id AND m.id = ended.message_id AND m.attempt_id = ended.attempt_id
+          AND m.target_id = ended.target_id
+          AND m.state IN ('sending', 'handed_over', 'claimed', 'unknown') AND m.state <> ended.message_state
+        RETURNING m.step, ended.*
     ), settled AS (
         UPDATE targets t
-        SET state = CASE WHEN t.state = 'replied' OR message.step > 0 THEN t.state
-                         WHEN $11::text = 'queued' AND c.state = 'cancelled' THEN 'cancelled' ELSE $11::text END,
-            sent_at = CASE WHEN $11::text = 'sent' AND message.step = 0 THEN $7::timestamptz ELSE t.sent_at END,
-            error_code = CASE WHEN message.step > 0 THEN t.error_code ELSE $8::text END,
-            reason = CASE WHEN message.step > 0 THEN t.reason ELSE $9::text END,
-            next_step = coalesce($12::smallint, t.next_step),
-            next_due_at = CASE WHEN t.state = 'replied' OR c.state = 'cancelled' THEN NULL ELSE $14::timestamptz END,
-            updated_at = $7
-        FROM message, campaigns c
-        WHERE t.workspace_id = $2 AND t.id = $4 AND c.id = t.campaign_id
+        SET state = CASE WHEN t.state = 'replied' OR ended.step > 0 THEN t.state
+                         WHEN ended.target_state = 'queued' AND c.state = 'cancelled' THEN 'cancelled'
+                         ELSE ended.target_state END,
+            sent_at = CASE WHEN ended.target_state = 'sent' AND ended.step = 0 THEN ended.at ELSE t.sent_at END,
+            error_code = CASE WHEN ended.step > 0 THEN t.error_code ELSE ended.error_code END,
+            reason = CASE WHEN ended.step > 0 THEN t.reason ELSE ended.reason END,
+            next_step = coalesce(ended.next_step, t.next_step),
+            next_due_at = CASE WHEN t.state = 'replied' OR c.state = 'cancelled' THEN NULL ELSE ended.next_due_at END,
+            updated_at = ended.at
+        FROM message ended
+        JOIN campaigns c ON c.workspace_id = ended.workspace_id AND c.id = ended.campaign_id
+        WHERE t.workspace_id = ended.workspace_id AND t.id = ended.target_id
     ), freed AS (
         DELETE FROM first_contacts f
-        USING message
-        WHERE $13 AND message.step = 0 AND f.workspace_id = $2 AND f.target_id = $4
+        USING message ended
+        WHERE ended.gives_back AND ended.step = 0 AND f.workspace_id = ended.workspace_id
+          AND f.target_id = ended.target_id
     ), refunded AS (
         UPDATE usage_months u
         SET sent = u.sent - 1
-        FROM message
-        WHERE $13 AND u.workspace_id = $2 AND u.month = $5::date
+        FROM message ended
+        WHERE ended.gives_back AND u.workspace_id = ended.workspace_id AND u.month = ended.usage_month
     ), told AS MATERIALIZED (
-        SELECT record_event($15, $2, $16, $7, $17, $18, $19, $20::json) FROM message WHERE $15::uuid IS NOT NULL
+        SELECT record_event(event_id, workspace_id, event_type, at, client_id, campaign_id, contact_id,
+                            event_data::json)
+        FROM message
+        WHERE event_id IS NOT NULL
     )
-    SELECT EXISTS (SELECT FROM message) AND (SELECT count(*) FROM told) >= 0
+    SELECT message_id AS id FROM message WHERE (SELECT count(*) FROM told) >= 0
 """
+
+_SETTLE: LiteralString = _ENDED + _SETTLED
+_SETTLE_FREE: LiteralString = _ENDED + " SKIP LOCKED" + _SETTLED
 
 _CLIENT_HISTORY: LiteralString = """
     SELECT c.hourly_limit, c.daily_limit,

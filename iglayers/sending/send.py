@@ -56,6 +56,7 @@ class Engine(msgspec.Struct, frozen=True):
     db: Database
     settings: Settings
     transports: dict[str, Transport]
+    settler: settle.Settler
 
     @property
     def machine_transports(self) -> list[str]:
@@ -99,7 +100,7 @@ async def finish(engine: Engine, ready: Ready) -> None:
         outcome = Unknown("The worker was stopped while the message was on its way.")
         await asyncio.shield(settle.settle(engine.db, ready.attempt, outcome))
         raise
-    await settle.settle(engine.db, ready.attempt, outcome)
+    await engine.settler.settle(ready.attempt, outcome)
     settle.report(ready.attempt, outcome, took_s=awake_seconds() - started)
 
 

@@ -24,7 +24,7 @@ from iglayers.senders import actions as sender_actions
 from iglayers.senders import queries as sender_queries
 from iglayers.senders.model import HandedOver, NotSent, Outcome, Sent, Unknown
 from iglayers.sending import queries
-from iglayers.sending.model import Attempt, Settlement
+from iglayers.sending.model import Attempt, Ended, Settlement
 
 log = structlog.get_logger("sending")
 ATTEMPTS = Counter("iglayers_messages_total", "Attempts by outcome", ["outcome"])
@@ -33,6 +33,8 @@ TOOK = Histogram("iglayers_deliver_seconds", "From begin to settled")
 # After so many attempts of one step of which nothing left, the step has failed.
 MOST_NOT_SENT = 5
 _PATIENCE_S = 60.0
+# Outcomes of one commit.
+_TOGETHER = 50
 # The database cannot be reached, is being stopped or started, is full, or is a standby for the moment.
 DATABASE_AWAY = (
     OSError,
@@ -63,6 +65,44 @@ async def settle(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
             pause_s = min(pause_s * 2, 2.0)
 
 
+class Settler:
+    """Writes down what a worker's slots see. What ends while it writes is written down together, in one commit."""
+
+    def __init__(self, db: Database) -> None:
+        self._db: Database = db
+        self._waiting: list[tuple[Ended, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def settle(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """As `settle`: what cannot be written down with others is written down alone."""
+        changes_sender = isinstance(outcome, NotSent) or (isinstance(outcome, Sent) and outcome.rest is not None)
+        if not changes_sender and await self._with_others(attempt, outcome):
+            return True
+        return await settle(self._db, attempt, outcome)
+
+    async def _with_others(self, attempt: Attempt, outcome: Outcome) -> bool:
+        at = attempt.clock.shows(real_now())
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ended(attempt, settlement(attempt, outcome, at), at), written))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        return await written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+            settled: set[UUID] = set()
+            try:
+                async with self._db.connection() as conn:
+                    settled = await queries.settle_free(conn, [each for each, _ in batch])
+            except Exception as error:  # noqa: BLE001 each goes on alone, and meets its own error there
+                log.warning("message.not_settled_together", count=len(batch), error=type(error).__name__)
+            for each, written in batch:
+                if not written.done():  # one that is has been stopped waiting for
+                    written.set_result(each.attempt.message_id.uuid in settled)
+        self._writing = None
+
+
 async def _settle_once(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
     if not isinstance(outcome, NotSent):
         async with db.connection() as conn:
@@ -75,11 +115,10 @@ async def _settle_once(db: Database, attempt: Attempt, outcome: Outcome) -> bool
 async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
     """Write an outcome down in the caller's transaction (one statement, but for NotSent)."""
     at = attempt.clock.shows(real_now())
-    end = settlement(attempt, outcome, at)
     if isinstance(outcome, NotSent):
         await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
         await queries.free_sender(conn, attempt, at=at)
-    settled = await queries.settle(conn, attempt, end, at=at, event=event(attempt, end, at))
+    settled = await queries.settle(conn, ended(attempt, settlement(attempt, outcome, at), at))
     if settled and isinstance(outcome, Sent | NotSent) and outcome.rest is not None:
         await sender_queries.rest(conn, attempt.workspace_id, attempt.sender_id, outcome.rest)
     if settled and isinstance(outcome, NotSent):
@@ -145,17 +184,18 @@ _TOLD = {
 }  # fmt: skip
 
 
-def event(attempt: Attempt, end: Settlement, at: Moment) -> tuple[UUID, str, bytes] | None:
-    """Who is told what; nobody of an attempt that will be made again."""
+def ended(attempt: Attempt, end: Settlement, at: Moment) -> Ended:
+    """What is written down, and what is told: nothing of an attempt that will be made again."""
     event_type = _TOLD.get(end.message_state)
     if event_type is None:
-        return None
+        return Ended(attempt=attempt, end=end, at=at, event=None)
     message: dict[str, Any] = {
         "id": attempt.message_id, "step": attempt.step, "status": end.message_state, "route": attempt.route,
         "senderUsername": attempt.sender_username, "begunAt": attempt.begun_at,
         "sentAt": at if end.message_state == "sent" else None, "errorCode": end.error_code, "reason": end.reason,
     }  # fmt: skip
-    return EventId.new().uuid, event_type, json_bytes(attempt.event | {"message": message})
+    event = (EventId.new().uuid, event_type, json_bytes(attempt.event | {"message": message}))
+    return Ended(attempt=attempt, end=end, at=at, event=event)
 
 
 def report(attempt: Attempt, outcome: Outcome, *, took_s: float) -> None:

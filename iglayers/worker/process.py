@@ -26,7 +26,7 @@ from iglayers.senders.transports.instagram.graph import Graph
 from iglayers.senders.transports.instagram.reconcile import reconcile
 from iglayers.senders.transports.instagram.refresh import refresh_all
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, sweep
+from iglayers.sending import answers_settle, breaker, outbox, queries_rest, send, settle, sweep
 from iglayers.targets import queries_counts
 
 T = TypeVar("T")
@@ -48,7 +48,9 @@ class Worker:
     def __init__(self, services: Services) -> None:
         self._services: Services = services
         self._graph: Graph = Graph(services.settings)
-        self._engine: send.Engine = send.Engine(services.db, services.settings, build(services))
+        self._engine: send.Engine = send.Engine(
+            services.db, services.settings, build(services), settle.Settler(services.db)
+        )
         self._looking: asyncio.Semaphore = asyncio.Semaphore(PICKERS)
         self._stopping: asyncio.Event = asyncio.Event()
         self._mark: sweep.DatabaseMark = sweep.DatabaseMark(services.settings.data_dir)

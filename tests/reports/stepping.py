@@ -8,7 +8,7 @@ from iglayers.accounts.request import Services
 from iglayers.core.clock import Clock, Moment, real_now
 from iglayers.core.ids import CampaignId
 from iglayers.senders.transports import build
-from iglayers.sending import send
+from iglayers.sending import send, settle
 
 MOST_LOOKS = 20_000
 
@@ -19,7 +19,9 @@ class Stepping:
     def __init__(self, services: Services, caller: Caller) -> None:
         self.services: Services = services
         self.caller: Caller = caller
-        self.engine: send.Engine = send.Engine(services.db, services.settings, build(services))
+        self.engine: send.Engine = send.Engine(
+            services.db, services.settings, build(services), settle.Settler(services.db)
+        )
         self.now: Moment = caller.now
 
     async def set_clock(self, now: datetime) -> None:

@@ -26,7 +26,7 @@ from iglayers.senders import actions as senders
 from iglayers.senders.model import Fact, Sender, Transport
 from iglayers.senders.transports import build
 from iglayers.senders.transports.sandbox.transport import tick
-from iglayers.sending import queries_rest, send, sweep
+from iglayers.sending import queries_rest, send, settle, sweep
 from iglayers.targets import actions as targets
 from iglayers.targets import rows
 from iglayers.targets.model import UploadCampaign
@@ -50,7 +50,9 @@ class World:
         self.services = services
         self.db: Database = services.db
         self.caller = caller
-        self.engine = send.Engine(services.db, services.settings, transports or build(services))
+        self.engine = send.Engine(
+            services.db, services.settings, transports or build(services), settle.Settler(services.db)
+        )
 
     async def sender(self, username: str = "acme.official", **fields: Any) -> Sender:
         new = senders.NewSender(username=username, **UNLIMITED | fields)
