@@ -52,7 +52,7 @@ async def freeze_steps(conn: Connection, workspace_id: WorkspaceId, campaign_id:
         UPDATE campaign_steps s
         SET body = t.body
         FROM message_templates t
-        WHERE s.workspace_id = $1 AND s.campaign_id = $2 AND t.workspace_id = $1 AND t.id = s.template_id
+        WHERE s.workspace_id = $1 AND s.campaign_id = $2 AND t.id = s.template_id
           AND s.body IS NULL
     """, workspace_id, campaign_id)  # fmt: skip
 
@@ -62,7 +62,7 @@ async def steps(conn: Connection, workspace_id: WorkspaceId, campaign_id: Campai
     return await rows(conn, Step, """
         SELECT s.step, s.variant, s.template_id, s.weight, s.delay_hours, coalesce(s.body, t.body) AS body
         FROM campaign_steps s
-        JOIN message_templates t ON t.workspace_id = s.workspace_id AND t.id = s.template_id
+        JOIN message_templates t ON t.id = s.template_id
         WHERE s.workspace_id = $1 AND s.campaign_id = $2
         ORDER BY s.step, s.variant
     """, workspace_id, campaign_id)  # fmt: skip

@@ -94,7 +94,7 @@ async def _recall(
         )
         UPDATE contacts k SET username = named.username, forgotten_at = NULL
         FROM named
-        WHERE k.workspace_id = $1 AND k.id = named.person_id AND k.id = ANY ($2::uuid[]) AND k.forgotten_at IS NOT NULL
+        WHERE k.id = named.person_id AND k.id = ANY ($2::uuid[]) AND k.forgotten_at IS NOT NULL
     """, workspace_id, people, hashes, usernames)  # fmt: skip
 
 
@@ -105,7 +105,7 @@ async def by_hashes(conn: Connection, workspace_id: WorkspaceId, hashes: Sequenc
                CASE WHEN kept.id IS NULL THEN asked.username ELSE kept.username END AS username,
                CASE WHEN kept.id IS NULL THEN asked.forgotten_at ELSE kept.forgotten_at END IS NOT NULL AS is_forgotten
         FROM contacts asked
-        LEFT JOIN contacts kept ON kept.workspace_id = $1 AND kept.id = asked.merged_into
+        LEFT JOIN contacts kept ON kept.id = asked.merged_into
         WHERE asked.workspace_id = $1 AND asked.handle_hash = ANY($2::bytea[])
     """, workspace_id, list(hashes))  # fmt: skip
     return [ContactRow(ContactId(each[0]), each[1], each[2], each[3]) for each in found]
@@ -188,7 +188,7 @@ async def suppress(
         SELECT w.id, w.contact_id, w.client_id, c.username, w.reason, w.source, w.expires_at, w.created_at,
                w.id = ANY($2::uuid[]) AS is_new
         FROM written w
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = w.contact_id
+        JOIN contacts c ON c.id = w.contact_id
     """, workspace_id, [each.id for each in new], [each.contact_id for each in new],
         [each.client_id for each in new], [each.reason for each in new],
         [each.source for each in new], [each.expires_at for each in new], now)  # fmt: skip
@@ -199,7 +199,7 @@ async def of_contact(conn: Connection, workspace_id: WorkspaceId, contact_id: Co
     return await rows(conn, Suppression, """
         SELECT s.id, c.username, s.client_id, s.reason, s.source, s.expires_at, s.created_at
         FROM suppressions s
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = s.contact_id
+        JOIN contacts c ON c.id = s.contact_id
         WHERE s.workspace_id = $1 AND s.contact_id = $2
     """, workspace_id, contact_id)  # fmt: skip
 
@@ -223,7 +223,7 @@ async def page(  # noqa: PLR0913 the filters of a list
     return await rows(conn, Suppression, """
         SELECT s.id, c.username, s.client_id, s.reason, s.source, s.expires_at, s.created_at
         FROM suppressions s
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = s.contact_id
+        JOIN contacts c ON c.id = s.contact_id
         WHERE s.workspace_id = $1
           AND ($2::uuid IS NULL OR s.client_id = $2)
           AND ($3::uuid IS NULL OR s.contact_id = $3)
@@ -242,7 +242,7 @@ def every(
     return stream(conn, Suppression, """
         SELECT s.id, c.username, s.client_id, s.reason, s.source, s.expires_at, s.created_at
         FROM suppressions s
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = s.contact_id
+        JOIN contacts c ON c.id = s.contact_id
         WHERE s.workspace_id = $1 AND c.username IS NOT NULL
           AND ($2::uuid IS NULL OR s.client_id = $2)
           AND ($3::uuid IS NULL OR s.contact_id = $3)

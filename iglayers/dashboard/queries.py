@@ -119,7 +119,7 @@ async def using_template(
     return await rows(conn, Using, """
         SELECT c.id, c.name, c.state, coalesce(bool_or(s.body <> $3), false) AS is_older
         FROM campaign_steps s
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = s.campaign_id
+        JOIN campaigns c ON c.id = s.campaign_id
         WHERE s.workspace_id = $1 AND s.template_id = $2 AND c.archived_at IS NULL
         GROUP BY c.id
         ORDER BY c.id DESC
@@ -148,7 +148,7 @@ async def known_of(
         SELECT c.name AS campaign_name, t.created_at AS uploaded_at, t.profile_url, t.full_name, t.first_name,
                t.category, t.follower_count, t.variables
         FROM targets t
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = t.campaign_id
+        JOIN campaigns c ON c.id = t.campaign_id
         WHERE t.workspace_id = $1 AND t.contact_id = ANY ($2)
         ORDER BY t.id DESC
         LIMIT $3

@@ -53,7 +53,7 @@ async def targets_of_person(
                t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
                t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
         FROM targets t
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        JOIN contacts c ON c.id = t.contact_id
         WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.contact_id = $3
     """, workspace_id, campaign_id, contact_id)  # fmt: skip
 
@@ -75,7 +75,7 @@ async def targets(  # noqa: PLR0913 the filters of a list
                    t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
                    t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
             FROM targets t
-            JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+            JOIN contacts c ON c.id = t.contact_id
             WHERE t.campaign_id = (SELECT id FROM campaigns WHERE workspace_id = $1 AND id = $2)
               AND t.state = wanted.state
               AND ($4::text IS NULL OR strpos(c.username, lower($4)) > 0)

@@ -19,8 +19,8 @@ async def accounts(conn: Connection, workspace_id: WorkspaceId) -> list[Account]
     return await rows(conn, Account, """
         SELECT s.id, s.username, count(*)::int AS waiting
         FROM messages m
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id AND c.state = 'running'
-        JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id AND s.state = 'active' AND s.archived_at IS NULL
+        JOIN campaigns c ON c.id = m.campaign_id AND c.state = 'running'
+        JOIN senders s ON s.id = m.sender_id AND s.state = 'active' AND s.archived_at IS NULL
         WHERE m.workspace_id = $1 AND m.state = 'handed_over' AND m.held IS NULL
         GROUP BY s.id, s.username
         ORDER BY min(m.begun_at), s.id

@@ -45,8 +45,8 @@ async def recent(conn: Connection, workspace_id: WorkspaceId, sender_id: SenderI
     return await rows(conn, Recent, """
         SELECT m.id, k.username AS instagram_username, c.name AS campaign_name, m.state, m.begun_at, m.error_code
         FROM messages m
-        JOIN contacts k ON k.workspace_id = $1 AND k.id = m.contact_id
-        LEFT JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
+        JOIN contacts k ON k.id = m.contact_id
+        LEFT JOIN campaigns c ON c.id = m.campaign_id
         WHERE m.workspace_id = $1 AND m.sender_id = $2 AND m.counts
         ORDER BY m.begun_at DESC
         LIMIT $3

@@ -110,7 +110,7 @@ async def undelivered_of(conn: Connection, workspace_id: WorkspaceId, contact_id
             SELECT event_id FROM deliveries
             WHERE workspace_id = $1 AND endpoint_id = w.id AND state = 'pending' AND due_at IS NOT NULL
         ) AS d
-        JOIN events e ON e.workspace_id = $1 AND e.id = d.event_id
+        JOIN events e ON e.id = d.event_id
         WHERE w.workspace_id = $1 AND e.contact_id = ANY ($2)
     """, *plain([workspace_id, contact_ids]))  # fmt: skip
     return {each[0] for each in found}

@@ -23,7 +23,7 @@ async def page(  # noqa: PLR0913 filters of one list
                CASE WHEN d.state = 'pending' THEN d.due_at END AS next_attempt_at, d.status, d.error,
                CASE WHEN d.state = 'failed' THEN 'webhook_delivery_failed' END AS error_code, d.replay_id, d.ended_at
         FROM deliveries d
-        LEFT JOIN events v ON v.workspace_id = $1 AND v.id = d.event_id
+        LEFT JOIN events v ON v.id = d.event_id
         WHERE d.workspace_id = $1 AND d.endpoint_id = $2
           AND ($3::text IS NULL OR d.state = $3)
           AND ($4::uuid IS NULL OR d.event_id = $4)
@@ -42,8 +42,8 @@ async def by_id(
                CASE WHEN d.state = 'pending' THEN d.due_at END AS next_attempt_at, d.status, d.error,
                CASE WHEN d.state = 'failed' THEN 'webhook_delivery_failed' END AS error_code, d.replay_id, d.ended_at
         FROM deliveries d
-        JOIN webhook_endpoints e ON e.workspace_id = $1 AND e.id = d.endpoint_id
-        LEFT JOIN events v ON v.workspace_id = $1 AND v.id = d.event_id
+        JOIN webhook_endpoints e ON e.id = d.endpoint_id
+        LEFT JOIN events v ON v.id = d.event_id
         WHERE d.workspace_id = $1 AND d.id = $2 AND ($3::uuid IS NULL OR e.client_id = $3)
     """, workspace_id, delivery_id, only)  # fmt: skip
 
@@ -217,7 +217,7 @@ async def queue_replay(conn: Connection, running: RunningReplay, *, now: datetim
         ), due AS (
             UPDATE webhook_endpoints e SET due_at = least(e.due_at, $4)
             FROM replay
-            WHERE e.workspace_id = $1 AND e.id = replay.endpoint_id AND EXISTS (SELECT FROM next)
+            WHERE e.id = replay.endpoint_id AND EXISTS (SELECT FROM next)
         ), marked AS (
             UPDATE webhook_replays r
             SET queued = r.queued + (SELECT count(*) FROM next),

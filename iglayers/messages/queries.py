@@ -19,8 +19,8 @@ async def page(  # noqa: PLR0913 the filters of a list
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
-        JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
-        JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+        JOIN contacts k ON k.id = m.contact_id
+        JOIN senders s ON s.id = m.sender_id
         WHERE m.workspace_id = $1
           AND ($2::uuid IS NULL OR m.client_id = $2)
           AND ($3::uuid IS NULL OR m.campaign_id = $3)
@@ -40,8 +40,8 @@ async def by_id(
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
-        JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
-        JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+        JOIN contacts k ON k.id = m.contact_id
+        JOIN senders s ON s.id = m.sender_id
         WHERE m.workspace_id = $1 AND m.id = $2 AND ($3::uuid IS NULL OR m.client_id = $3)
     """, workspace_id, message_id, only)  # fmt: skip
 
@@ -206,7 +206,7 @@ async def withdraw_twins_cards(
             held_until = NULL
         FROM targets t
         WHERE m.workspace_id = $1 AND m.target_id = ANY ($2) AND m.state = 'handed_over'
-          AND t.workspace_id = $1 AND t.id = m.target_id AND t.state = 'skipped'
+          AND t.id = m.target_id AND t.state = 'skipped'
     """, workspace_id, target_ids, at)  # fmt: skip
 
 
@@ -229,8 +229,8 @@ async def of_contacts(
                s.username AS sender_username, m.step, m.variant, m.route, m.body AS text, m.state AS status,
                m.begun_at, m.settled_at, m.provider_message_id, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
-        JOIN contacts k ON k.workspace_id = $1 AND k.id = m.contact_id
-        JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id
+        JOIN contacts k ON k.id = m.contact_id
+        JOIN senders s ON s.id = m.sender_id
         WHERE m.workspace_id = $1 AND m.contact_id = ANY ($2) AND ($3::uuid IS NULL OR m.client_id = $3)
         ORDER BY m.begun_at DESC, m.id DESC
         LIMIT $4

@@ -23,7 +23,7 @@ async def newest_message(
             -- OFFSET 0: along the person's few messages, never along the sender's many.
             SELECT * FROM messages WHERE workspace_id = $1 AND contact_id = $3 OFFSET 0
         ) AS m
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
+        JOIN campaigns c ON c.id = m.campaign_id
         WHERE m.sender_id = $2 AND m.kind = 'step' AND m.state IN ('sending', 'claimed', 'sent', 'unknown')
           AND m.begun_at <= $5
           AND ($4::uuid IS NULL OR c.client_id = $4)
@@ -123,9 +123,9 @@ async def context(conn: Connection, workspace_id: WorkspaceId, message_id: Messa
                t.category, t.follower_count, t.variables,
                m.id AS message_id, m.step, m.route, m.body AS message_text
         FROM messages m
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = m.campaign_id
-        JOIN targets t ON t.workspace_id = $1 AND t.id = m.target_id
-        JOIN contacts p ON p.workspace_id = $1 AND p.id = t.contact_id
+        JOIN campaigns c ON c.id = m.campaign_id
+        JOIN targets t ON t.id = m.target_id
+        JOIN contacts p ON p.id = t.contact_id
         WHERE m.workspace_id = $1 AND m.id = $2
     """, workspace_id, message_id)  # fmt: skip
 
@@ -139,8 +139,8 @@ async def by_id(
                r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.label, r.label_reason, r.labelled_by,
                r.author, r.received_at
         FROM replies r
-        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
-        LEFT JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
+        JOIN senders s ON s.id = r.sender_id
+        LEFT JOIN contacts p ON p.id = r.contact_id
         WHERE r.workspace_id = $1 AND r.id = $2 AND ($3::uuid IS NULL OR r.client_id = $3)
     """, workspace_id, reply_id, only)  # fmt: skip
 
@@ -154,8 +154,8 @@ async def page(
                r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.label, r.label_reason, r.labelled_by,
                r.author, r.received_at
         FROM replies r
-        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
-        LEFT JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
+        JOIN senders s ON s.id = r.sender_id
+        LEFT JOIN contacts p ON p.id = r.contact_id
         WHERE r.workspace_id = $1
           AND ($2::uuid IS NULL OR r.client_id = $2)
           AND ($3::uuid IS NULL OR r.campaign_id = $3)
@@ -186,8 +186,8 @@ async def of_contacts(
                r.campaign_id, r.target_id, r.message_id, r.text, r.opted_out, r.label, r.label_reason, r.labelled_by,
                r.author, r.received_at
         FROM replies r
-        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
-        JOIN contacts p ON p.workspace_id = $1 AND p.id = r.contact_id
+        JOIN senders s ON s.id = r.sender_id
+        JOIN contacts p ON p.id = r.contact_id
         WHERE r.workspace_id = $1 AND r.contact_id = ANY ($2) AND ($3::uuid IS NULL OR r.client_id = $3)
         ORDER BY r.received_at DESC, r.id DESC
         LIMIT $4

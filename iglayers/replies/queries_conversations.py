@@ -59,7 +59,7 @@ async def words(  # noqa: PLR0913 the same
             JOIN replies r ON r.workspace_id = $1 AND r.contact_id = t.contact_id AND r.sender_id = t.sender_id
             WHERE $3::uuid IS NULL OR r.client_id = $3
         ) AS word
-        LEFT JOIN campaigns c ON c.workspace_id = $1 AND c.id = word.campaign_id
+        LEFT JOIN campaigns c ON c.id = word.campaign_id
         WHERE $4::timestamptz IS NULL OR (word.at, word.id) < ($4, $5::uuid)
         ORDER BY word.at DESC, word.id DESC
         LIMIT $6
@@ -71,8 +71,8 @@ _PAGE: LiteralString = """
            clear.label, waits.yes AS needs_answer, newest.text AS last_reply, v.last_inbound_at, v.last_answer_at,
            v.window_ends_at, coalesce(v.window_ends_at > $3, false) AS window_open, v.active_at
     FROM conversations v
-    JOIN senders s ON s.workspace_id = $1 AND s.id = v.sender_id
-    LEFT JOIN contacts k ON k.workspace_id = $1 AND k.id = v.contact_id
+    JOIN senders s ON s.id = v.sender_id
+    LEFT JOIN contacts k ON k.id = v.contact_id
     LEFT JOIN LATERAL (
         SELECT r.text, r.received_at, r.label, r.opted_out
         FROM replies r

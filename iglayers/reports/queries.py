@@ -38,8 +38,8 @@ async def page(
             ORDER BY newest.id DESC
             LIMIT $6
         ) AS listed
-        JOIN targets t ON t.workspace_id = $1 AND t.id = listed.id
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        JOIN targets t ON t.id = listed.id
+        JOIN contacts c ON c.id = t.contact_id
         LEFT JOIN LATERAL (
             SELECT sender_id, route, body
             FROM messages

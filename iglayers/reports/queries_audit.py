@@ -105,7 +105,7 @@ async def delivered_twice(conn: Connection) -> list[DeliveredTwice]:
             SELECT s.id, s.workspace_id, s.recipient, coalesce(p.person_id, m.contact_id) AS contact_id,
                    m.client_id, m.step, m.id IS NULL AS is_unknown_to_us
             FROM sandbox_messages s
-            LEFT JOIN messages m ON m.workspace_id = s.workspace_id AND m.id = s.reference
+            LEFT JOIN messages m ON m.id = s.reference
             LEFT JOIN person p ON p.contact_id = m.contact_id
             WHERE m.kind IS DISTINCT FROM 'answer'
         )

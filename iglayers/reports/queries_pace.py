@@ -123,7 +123,7 @@ async def too_long(  # noqa: PLR0913 a text has this many parts
     return await value(conn, """
         SELECT count(*)::int
         FROM targets t
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        JOIN contacts c ON c.id = t.contact_id
         CROSS JOIN LATERAL (
             SELECT sum(octet_length(coalesce(
                 CASE used.name

@@ -13,7 +13,7 @@ async def targets(
         SELECT t.id AS target_id, t.campaign_id, c.name AS campaign_name, c.client_id, t.state AS status,
                t.error_code, t.reason, t.sent_at, t.replied_at, t.created_at
         FROM targets t
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = t.campaign_id
+        JOIN campaigns c ON c.id = t.campaign_id
         WHERE t.workspace_id = $1 AND t.contact_id = ANY ($2) AND ($3::uuid IS NULL OR c.client_id = $3)
         ORDER BY t.id DESC
         LIMIT $4

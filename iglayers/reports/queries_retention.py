@@ -26,7 +26,7 @@ async def quiet(
             WHERE handle.created_at >= $3
                OR EXISTS (
                    SELECT FROM targets t
-                   JOIN campaigns c ON c.workspace_id = $1 AND c.id = t.campaign_id
+                   JOIN campaigns c ON c.id = t.campaign_id
                    WHERE t.workspace_id = $1 AND t.contact_id = handle.id
                      AND (t.updated_at >= $3 OR c.state IN ('running', 'paused')
                           OR t.state IN ('sending', 'awaiting_operator', 'unknown')))

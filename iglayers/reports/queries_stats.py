@@ -57,7 +57,7 @@ async def senders(conn: Connection, workspace_id: WorkspaceId, campaign_id: Camp
               AND kind = 'step' AND counts
             GROUP BY sender_id
         ) AS m
-        JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id
+        JOIN senders s ON s.id = m.sender_id
         ORDER BY m.sent DESC, s.username
     """, workspace_id, campaign_id)  # fmt: skip
 
@@ -82,7 +82,7 @@ async def steps(conn: Connection, workspace_id: WorkspaceId, campaign_id: Campai
                 WHERE workspace_id = $1 AND campaign_id = $2 AND message_id IS NOT NULL AND label <> 'automatic'
                 GROUP BY message_id
             ) AS r
-            JOIN messages m ON m.workspace_id = $1 AND m.id = r.message_id
+            JOIN messages m ON m.id = r.message_id
             WHERE m.campaign_id = $2 AND m.kind = 'step' AND m.counts
             GROUP BY m.step, m.variant
         )

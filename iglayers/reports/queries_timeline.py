@@ -11,9 +11,9 @@ async def messages(conn: Connection, workspace_id: WorkspaceId, target_id: Targe
         SELECT m.id, m.step, m.variant, m.route, s.username AS sender_username, m.body AS text, m.state, m.begun_at,
                m.settled_at, m.error_code, m.reason, m.evidence, m.author
         FROM messages m
-        JOIN targets t ON t.workspace_id = $1 AND t.id = m.target_id
-        JOIN contacts k ON k.workspace_id = $1 AND k.id = t.contact_id
-        JOIN senders s ON s.workspace_id = $1 AND s.id = m.sender_id
+        JOIN targets t ON t.id = m.target_id
+        JOIN contacts k ON k.id = t.contact_id
+        JOIN senders s ON s.id = m.sender_id
         WHERE m.workspace_id = $1 AND m.target_id = $2 AND m.kind = 'step'
           -- The person's few messages are found by an index; those of a merged one are with who is left.
           AND m.contact_id = coalesce(k.merged_into, k.id)
@@ -27,7 +27,7 @@ async def replies(conn: Connection, workspace_id: WorkspaceId, target_id: Target
         SELECT r.id, r.received_at, s.username AS sender_username, r.text, r.opted_out, r.label, r.label_reason,
                r.author
         FROM replies r
-        JOIN senders s ON s.workspace_id = $1 AND s.id = r.sender_id
+        JOIN senders s ON s.id = r.sender_id
         WHERE r.workspace_id = $1 AND r.target_id = $2
         ORDER BY r.received_at, r.id
     """, workspace_id, target_id)  # fmt: skip

@@ -151,7 +151,7 @@ async def begun(
     found = await rows(conn, Begun, """
         SELECT asked.sender_id, told.*, s.last_begun_at
         FROM unnest($2::uuid[], $5::int[], $6::int[]) AS asked (sender_id, hourly, daily)
-        JOIN senders s ON s.workspace_id = $1 AND s.id = asked.sender_id
+        JOIN senders s ON s.id = asked.sender_id
         CROSS JOIN LATERAL (
             WITH counted AS MATERIALIZED (
                 SELECT begun_at

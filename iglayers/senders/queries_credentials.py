@@ -37,7 +37,7 @@ async def of_sender(conn: Connection, workspace_id: WorkspaceId, sender_id: Send
         SELECT c.sender_id, c.workspace_id, s.username, s.instagram_id, c.secret, c.expires_at, c.refreshed_at,
                c.throttles, c.throttled_at
         FROM sender_credentials c
-        JOIN senders s ON s.workspace_id = c.workspace_id AND s.id = c.sender_id
+        JOIN senders s ON s.id = c.sender_id
         WHERE c.workspace_id = $1 AND c.sender_id = $2
     """, workspace_id, sender_id)  # fmt: skip
 
@@ -49,7 +49,7 @@ async def of_message(conn: Connection, message_id: UUID) -> Credential | None:
                c.throttles, c.throttled_at
         FROM messages m
         JOIN sender_credentials c ON c.workspace_id = m.workspace_id AND c.sender_id = m.sender_id
-        JOIN senders s ON s.workspace_id = c.workspace_id AND s.id = c.sender_id
+        JOIN senders s ON s.id = c.sender_id
         WHERE m.id = $1
     """, message_id)  # fmt: skip
 

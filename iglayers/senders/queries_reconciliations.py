@@ -50,7 +50,7 @@ async def take(conn: Connection, *, lease_s: float, overlap_s: float, first_look
         WITH due AS (
             SELECT r.sender_id, s.instagram_id
             FROM reconciliations r
-            JOIN senders s ON s.workspace_id = r.workspace_id AND s.id = r.sender_id
+            JOIN senders s ON s.id = r.sender_id
             JOIN sender_credentials c ON c.workspace_id = r.workspace_id AND c.sender_id = r.sender_id
             WHERE r.due_at <= clock_timestamp() AND (r.lease_until IS NULL OR r.lease_until < clock_timestamp())
               AND s.archived_at IS NULL AND s.state IN ('active', 'paused') AND s.instagram_id IS NOT NULL

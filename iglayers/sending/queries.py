@@ -259,7 +259,7 @@ _FACTS: LiteralString = """
                t.follower_count, t.variables, k.id AS contact_id, k.username,
                k.merged_into IS NOT NULL AS merged
         FROM (SELECT id FROM followup UNION ALL SELECT id FROM first UNION ALL SELECT id FROM asked) AS next
-        JOIN targets t ON t.workspace_id = $1 AND t.id = next.id
+        JOIN targets t ON t.id = next.id
         JOIN contacts named ON named.id = t.contact_id
         -- Where a merge left the target under its old name, the person who is left.
         JOIN contacts k ON k.id = coalesce(named.merged_into, named.id)

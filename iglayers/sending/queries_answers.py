@@ -45,8 +45,8 @@ async def facts(
                i.dispatch
         FROM conversations v
         CROSS JOIN installation i
-        JOIN senders s ON s.workspace_id = $1 AND s.id = v.sender_id
-        LEFT JOIN contacts k ON k.workspace_id = $1 AND k.id = v.contact_id
+        JOIN senders s ON s.id = v.sender_id
+        LEFT JOIN contacts k ON k.id = v.contact_id
         LEFT JOIN LATERAL (
             SELECT each.client_id
             FROM (
@@ -154,8 +154,8 @@ async def answer(conn: Connection, message_id: MessageId) -> Answer | None:
                w.clock_real_at AS real_at, w.clock_at AS at, w.clock_speed AS speed
         FROM messages m
         JOIN workspaces w ON w.id = m.workspace_id
-        JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
-        JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
+        JOIN senders s ON s.id = m.sender_id
+        JOIN contacts k ON k.id = m.contact_id
         LEFT JOIN conversations v ON v.sender_id = m.sender_id AND v.contact_id = m.contact_id
         WHERE m.id = $1 AND m.kind = 'answer'
     """, message_id)  # fmt: skip

@@ -106,7 +106,7 @@ async def pick(conn: Connection, workspace_id: WorkspaceId, card: CardPlace) -> 
                s.last_sent_on, s.last_begun_at AS sender_last_begun_at
         FROM campaigns c
         JOIN workspaces w ON w.id = c.workspace_id
-        JOIN clients k ON k.workspace_id = c.workspace_id AND k.id = c.client_id
+        JOIN clients k ON k.id = c.client_id
         JOIN senders s ON s.workspace_id = c.workspace_id AND s.id = $3
         WHERE c.workspace_id = $1 AND c.id = $2
     """, workspace_id, card.campaign_id, card.sender_id)  # fmt: skip
@@ -212,7 +212,7 @@ async def stopped_senders(conn: Connection) -> list[tuple[WorkspaceId, SenderId]
     found = await conn.fetch("""
         SELECT DISTINCT m.workspace_id, m.sender_id
         FROM messages m
-        JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+        JOIN senders s ON s.id = m.sender_id
         WHERE m.state = 'handed_over' AND m.held IS NULL
           AND (s.state <> 'active' OR s.archived_at IS NOT NULL OR NOT 'assisted' = ANY (s.routes))
     """)  # fmt: skip
@@ -225,10 +225,10 @@ _CARDS: LiteralString = """
            t.follower_count, m.sender_id, s.username AS sender_username, m.step, m.body, m.author, m.begun_at,
            m.lease_until, m.held, m.held_until, m.error_code, m.reason
     FROM messages m
-    JOIN campaigns c ON c.workspace_id = m.workspace_id AND c.id = m.campaign_id
-    JOIN targets t ON t.workspace_id = m.workspace_id AND t.id = m.target_id
-    JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
-    JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
+    JOIN campaigns c ON c.id = m.campaign_id
+    JOIN targets t ON t.id = m.target_id
+    JOIN contacts k ON k.id = m.contact_id
+    JOIN senders s ON s.id = m.sender_id
 """
 
 # Targets before messages; a card that is claimed meanwhile is no longer handed over when its row is reached.
@@ -245,12 +245,12 @@ _TAKE_BACK: LiteralString = """
         UPDATE messages m
         SET state = 'skipped', reason = 'The card was taken back before anybody claimed it.', settled_at = $4
         FROM held
-        WHERE m.workspace_id = $1 AND m.id = held.message_id AND m.state = 'handed_over' AND m.held IS NULL
+        WHERE m.id = held.message_id AND m.state = 'handed_over' AND m.held IS NULL
         RETURNING m.target_id, m.step
     )
     UPDATE targets t
     SET state = CASE WHEN t.state = 'awaiting_operator' THEN 'queued' ELSE t.state END,
         next_step = taken.step, next_due_at = CASE WHEN t.state <> 'replied' THEN $4 END, updated_at = $4
     FROM taken
-    WHERE t.workspace_id = $1 AND t.id = taken.target_id
+    WHERE t.id = taken.target_id
 """

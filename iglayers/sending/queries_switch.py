@@ -36,7 +36,7 @@ async def may_have_a_way(
         ), serving AS (
             SELECT s.id, CASE WHEN v.window_ends_at > $5 THEN 1 ELSE 2 END AS place
             FROM conversations v
-            JOIN senders s ON s.workspace_id = $1 AND s.id = v.sender_id
+            JOIN senders s ON s.id = v.sender_id
             WHERE v.workspace_id = $1 AND v.contact_id = $3 AND (v.window_ends_at > $5 OR v.comments <> '[]')
             UNION ALL
             SELECT s.id, 3 FROM senders s WHERE s.workspace_id = $1 AND cardinality($6::text[]) > 0 AND s.routes && $6
@@ -44,7 +44,7 @@ async def may_have_a_way(
         SELECT s.id
         FROM serving
         CROSS JOIN campaign c
-        JOIN senders s ON s.workspace_id = $1 AND s.id = serving.id
+        JOIN senders s ON s.id = serving.id
         WHERE s.id <> $4 AND s.state = 'active' AND s.archived_at IS NULL
           AND (s.client_ids = '{}' OR c.client_id = ANY (s.client_ids))
           AND (c.sender_ids = '{}' OR s.id = ANY (c.sender_ids))

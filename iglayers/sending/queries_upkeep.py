@@ -62,9 +62,9 @@ _ATTEMPT: LiteralString = """
                    'variables', coalesce(t.variables, '{}'))) AS event
     FROM messages m
     JOIN workspaces w ON w.id = m.workspace_id
-    JOIN senders s ON s.workspace_id = m.workspace_id AND s.id = m.sender_id
-    JOIN campaigns c ON c.workspace_id = m.workspace_id AND c.id = m.campaign_id
-    JOIN targets t ON t.workspace_id = m.workspace_id AND t.id = m.target_id
-    JOIN contacts k ON k.workspace_id = m.workspace_id AND k.id = m.contact_id
+    JOIN senders s ON s.id = m.sender_id
+    JOIN campaigns c ON c.id = m.campaign_id
+    JOIN targets t ON t.id = m.target_id
+    JOIN contacts k ON k.id = m.contact_id
     WHERE m.id = $1 AND m.kind = 'step'
 """

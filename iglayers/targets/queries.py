@@ -96,7 +96,7 @@ async def queue_again(
             sent_at = NULL, replied_at = NULL, updated_at = $2
         FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::jsonb[])
              AS given (id, profile_url, full_name, first_name, category, follower_count, variables)
-        WHERE t.workspace_id = $1 AND t.id = given.id AND t.state = ANY ($3::text[])
+        WHERE t.id = given.id AND t.state = ANY ($3::text[])
           AND NOT EXISTS (
               SELECT FROM messages m
               WHERE m.workspace_id = $1 AND m.target_id = t.id AND m.kind = 'step' AND m.counts
@@ -150,8 +150,8 @@ async def page(
             ORDER BY newest.id DESC
             LIMIT $5
         ) AS listed
-        JOIN targets t ON t.workspace_id = $1 AND t.id = listed.id
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        JOIN targets t ON t.id = listed.id
+        JOIN contacts c ON c.id = t.contact_id
         ORDER BY t.id DESC
     """, workspace_id, campaign_id, list(states), before, limit)  # fmt: skip
 
@@ -165,7 +165,7 @@ async def by_id(
                t.category, t.follower_count, t.variables, t.state AS status, t.error_code, t.reason, t.sender_id,
                t.next_step, t.next_due_at, t.sent_at, t.replied_at, t.created_at, t.updated_at
         FROM targets t
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        JOIN contacts c ON c.id = t.contact_id
         WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.id = $3
     """, workspace_id, campaign_id, target_id)  # fmt: skip
 

@@ -184,7 +184,7 @@ async def by_id(
                    coalesce(i.ended_at, clock_timestamp()) - i.started_at)))::integer END AS rows_per_second,
                i.reason, i.created_at, i.started_at, i.ended_at
         FROM imports i
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = i.campaign_id
+        JOIN campaigns c ON c.id = i.campaign_id
         WHERE i.workspace_id = $1 AND i.id = $2 AND i.state <> 'receiving' AND ($3::uuid IS NULL OR c.client_id = $3)
     """, workspace_id, import_id, only)  # fmt: skip
 

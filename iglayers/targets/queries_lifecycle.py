@@ -25,7 +25,7 @@ async def cancel_open(conn: Connection, workspace_id: WorkspaceId, campaign_id: 
         UPDATE targets t
         SET state = CASE WHEN held.is_open THEN 'cancelled' ELSE t.state END, next_due_at = NULL, updated_at = $3
         FROM held
-        WHERE t.workspace_id = $1 AND t.id = held.id AND (held.is_open OR t.next_due_at IS NOT NULL)
+        WHERE t.id = held.id AND (held.is_open OR t.next_due_at IS NOT NULL)
     """, workspace_id, campaign_id, at)  # fmt: skip
 
 
@@ -45,7 +45,7 @@ async def skip_rest(
             SET state = CASE WHEN t.state = 'queued' THEN 'skipped' ELSE t.state END, reason = 'schedule_ended',
                 next_due_at = NULL, updated_at = $3
             FROM left_out
-            WHERE t.workspace_id = $1 AND t.id = left_out.id
+            WHERE t.id = left_out.id
             RETURNING t.id, t.contact_id, t.state, t.first_name, t.full_name, t.category, t.follower_count,
                       t.profile_url, t.next_step
         ), told AS MATERIALIZED (
@@ -76,7 +76,7 @@ async def count_missing_variables(
     found = await conn.fetch(r"""
         SELECT needed.name, count(*) AS number
         FROM targets t
-        JOIN contacts c ON c.workspace_id = $1 AND c.id = t.contact_id
+        JOIN contacts c ON c.id = t.contact_id
         CROSS JOIN unnest($3::text[]) AS needed (name)
         WHERE t.workspace_id = $1 AND t.campaign_id = $2 AND t.state = 'queued'
           AND coalesce(
@@ -115,7 +115,7 @@ async def erase(
             reason = CASE WHEN t.reason IN ('schedule_ended', 'retention_ended') THEN t.reason
                           WHEN t.state IN ('queued', 'awaiting_operator') OR t.reason IS NOT NULL THEN $5 END
         FROM held
-        WHERE t.workspace_id = $1 AND t.id = held.id
+        WHERE t.id = held.id
     """, workspace_id, contact_ids, at, code, reason)  # fmt: skip
 
 

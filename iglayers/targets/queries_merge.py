@@ -73,8 +73,8 @@ async def skip_twins(
                     'message', json_build_object(
                         'step', s.next_step, 'status', 'skipped', 'errorCode', s.error_code, 'reason', s.reason)))
             FROM skipped s
-            JOIN contacts k ON k.workspace_id = $1 AND k.id = s.contact_id
-            JOIN campaigns c ON c.workspace_id = $1 AND c.id = s.campaign_id
+            JOIN contacts k ON k.id = s.contact_id
+            JOIN campaigns c ON c.id = s.campaign_id
         )
         SELECT ((SELECT count(*) FROM skipped) + 0 * (SELECT count(*) FROM told))::int
     """, workspace_id, target_ids, kept, at)  # fmt: skip
@@ -93,7 +93,7 @@ async def stop_doubled_followups(
             reason = 'The same person was written to under another name before: no follow-up goes out from here.'
         FROM campaigns c, workspaces w
         WHERE t.workspace_id = $1 AND t.id = ANY ($2) AND t.next_step > 0 AND t.next_due_at IS NOT NULL
-          AND c.workspace_id = $1 AND c.id = t.campaign_id AND w.id = $1
+          AND c.id = t.campaign_id AND w.id = $1
           AND EXISTS (
               SELECT FROM first_contacts f
               WHERE f.workspace_id = $1 AND f.contact_id = $3 AND f.target_id <> t.id

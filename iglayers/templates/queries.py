@@ -87,7 +87,7 @@ async def open_campaigns(conn: Connection, workspace_id: WorkspaceId, template_i
     found = await conn.fetch("""
         SELECT DISTINCT c.id
         FROM campaign_steps s
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = s.campaign_id
+        JOIN campaigns c ON c.id = s.campaign_id
         WHERE s.workspace_id = $1 AND s.template_id = $2
           AND c.state IN ('draft', 'running', 'paused') AND c.archived_at IS NULL
         ORDER BY c.id
@@ -102,7 +102,7 @@ async def sending_older(
     found = await conn.fetch("""
         SELECT DISTINCT c.id
         FROM campaign_steps s
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = s.campaign_id
+        JOIN campaigns c ON c.id = s.campaign_id
         WHERE s.workspace_id = $1 AND s.template_id = $2 AND s.body <> $3
           AND c.state IN ('running', 'paused')
         ORDER BY c.id
@@ -118,10 +118,10 @@ async def recipient(
         SELECT p.username, t.profile_url, t.full_name, t.first_name, t.category, t.follower_count, t.variables,
                cl.name AS client_name, s.username AS sender_username
         FROM targets t
-        JOIN contacts p ON p.workspace_id = $1 AND p.id = t.contact_id
-        JOIN campaigns c ON c.workspace_id = $1 AND c.id = t.campaign_id
-        JOIN clients cl ON cl.workspace_id = $1 AND cl.id = c.client_id
-        LEFT JOIN senders s ON s.workspace_id = $1 AND s.id = t.sender_id
+        JOIN contacts p ON p.id = t.contact_id
+        JOIN campaigns c ON c.id = t.campaign_id
+        JOIN clients cl ON cl.id = c.client_id
+        LEFT JOIN senders s ON s.id = t.sender_id
         WHERE t.workspace_id = $1 AND t.id = $2 AND p.username IS NOT NULL
           AND ($3::uuid IS NULL OR c.client_id = $3)
     """, workspace_id, target_id, only)  # fmt: skip

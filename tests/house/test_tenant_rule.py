@@ -33,6 +33,17 @@ def test_tenant_tables_are_asked_for_one_workspace() -> None:
     assert not found, report(RULE, found)
 
 
+def test_a_join_along_a_reference_goes_by_the_id_alone() -> None:
+    """Decision 31: the workspace beside it lets the planner look for everybody among all of the workspace."""
+    twice = re.compile(r"\b(\w+)\.workspace_id = (?:\$\d+|\w+\.workspace_id)\s+AND \1\.id = \w+\.(?!id\b)\w+")
+    found = [
+        f"{statement.name} at {statement.path}:{statement.line}: {match[0]}"
+        for statement in statements(ROOT)
+        for match in twice.finditer(statement.text)
+    ]
+    assert not found, report("A join along a reference goes by the id alone:", found)
+
+
 def test_no_exception_is_out_of_date() -> None:
     stale = sorted(CROSS_TENANT.keys() - {statement.name for statement, _ in unbound(ROOT)})
     assert not stale, report("In CROSS_TENANT, but gone, or naming workspace_id now; remove them:", stale)
