@@ -14,6 +14,7 @@ from uuid import UUID
 
 import uvloop
 from machine import Bench, cpu_s, describe, opened, server
+from prometheus_client import REGISTRY
 
 from iglayers.accounts.model import Caller
 from iglayers.campaigns import actions as campaigns
@@ -88,12 +89,14 @@ async def _send(bench: Bench, total: int) -> tuple[float, float]:
     deadline = time.monotonic() + 300
     while len(marks) < 2 and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
-        async with bench.services.db.connection() as conn:
-            sent: int = await conn.fetchval("SELECT count(*) FROM messages WHERE state = 'sent'")
+        # The worker's own count: asking the database for it ten times a second would slow it down.
+        sent = int(REGISTRY.get_sample_value("iglayers_messages_total", {"outcome": "Sent"}) or 0)
         if sent >= (0.1, 0.9)[len(marks)] * total:
             marks.append((time.monotonic(), time.process_time() + cpu_s(postgres), sent))
     worker.stop()
     await running
+    async with bench.services.db.connection() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM messages WHERE state = 'sent'") >= marks[-1][2]
     (began, spent_first, first), (ended, spent_last, last) = marks
     return (last - first) / (ended - began), (spent_last - spent_first) / (last - first)
 

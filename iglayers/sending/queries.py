@@ -10,7 +10,7 @@ from iglayers.core.db import Connection, execute, plain, row, value
 from iglayers.core.ids import CampaignId, TargetId
 from iglayers.messages.pacing import Limits
 from iglayers.messages.queries import BEGINS
-from iglayers.sending.model import Attempt, Begun, ClientHistory, Ended, Facts, NewMessage, Pick, Settlement
+from iglayers.sending.model import Attempt, Begun, ClientHistory, Ended, Facts, NewMessage, Pick
 
 
 async def pick(conn: Connection, *, machine_transports: list[str]) -> Pick | None:
