@@ -414,7 +414,7 @@ _ENDED: LiteralString = """
             AS each (message_id, workspace_id, attempt_id, target_id, usage_month, client_id, campaign_id, contact_id,
                      at, message_state, target_state, error_code, reason, provider_message_id, next_step,
                      next_due_at, gives_back, event_id, event_type, event_data)
-        JOIN targets t ON t.workspace_id = each.workspace_id AND t.id = each.target_id
+        JOIN targets t ON t.id = each.target_id
         FOR NO KEY UPDATE OF t
 """
 
@@ -426,7 +426,7 @@ _SETTLED: LiteralString = """
             provider_message_id = coalesce(ended.provider_message_id, m.provider_message_id),
             usage_month = CASE WHEN ended.gives_back THEN NULL ELSE m.usage_month END
         FROM target ended
-        WHERE m.workspace_id = ended.workspace_id AND m.id = ended.message_id AND m.attempt_id = ended.attempt_id
+        WHERE m.id = ended.message_id AND m.attempt_id = ended.attempt_id
           AND m.target_id = ended.target_id
           AND m.state IN ('sending', 'handed_over', 'claimed', 'unknown') AND m.state <> ended.message_state
         RETURNING m.step, ended.*
@@ -442,8 +442,8 @@ _SETTLED: LiteralString = """
             next_due_at = CASE WHEN t.state = 'replied' OR c.state = 'cancelled' THEN NULL ELSE ended.next_due_at END,
             updated_at = ended.at
         FROM message ended
-        JOIN campaigns c ON c.workspace_id = ended.workspace_id AND c.id = ended.campaign_id
-        WHERE t.workspace_id = ended.workspace_id AND t.id = ended.target_id
+        JOIN campaigns c ON c.id = ended.campaign_id
+        WHERE t.id = ended.target_id
     ), freed AS (
         DELETE FROM first_contacts f
         USING message ended
