@@ -63,6 +63,13 @@ class Busy:
         }  # fmt: skip
         return await self.api.post("/replies", said)
 
+    async def labels(self, chance: random.Random) -> Answer:
+        replies = (await self.api.get("/replies")).body["data"]
+        if not replies:
+            return await self.api.get("/replies")
+        label = chance.choice(["interested", "automatic", "no"])
+        return await self.api.patch(f"/replies/{chance.choice(replies)['id']}", {"label": label, "reason": "looked at"})
+
     async def limits(self, chance: random.Random) -> Answer:
         path = chance.choice([
             f"/campaigns/{chance.choice(self.campaigns)}", f"/senders/{chance.choice(self.senders)}",
@@ -95,8 +102,8 @@ async def test_everything_at_once_ends_without_a_deadlock(
     ]  # fmt: skip
     busy = Busy(test_api, [str(each.id) for each in made], senders, str(first.client_id))
     doings: list[Any] = [
-        busy.uploads, busy.starts, busy.pauses, busy.suppresses, busy.lifts, busy.merges, busy.replies, busy.limits,
-        busy.stops,
+        busy.uploads, busy.starts, busy.pauses, busy.suppresses, busy.lifts, busy.merges, busy.replies, busy.labels,
+        busy.limits, busy.stops,
     ]  # fmt: skip
     deadlocks = await world.value(DEADLOCKS)
     async with without_circles(world.db), working(services, tmp_path, workers=2):
