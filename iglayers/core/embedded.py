@@ -42,7 +42,7 @@ _MAX_LOG_BYTES = 10_000_000
 # of rows out of the log.
 _SETTINGS = (
     "shared_buffers=256MB",
-    "max_wal_size=2GB",
+    "max_wal_size=6GB",
     "max_connections=200",
     "wal_compression=on",
     "timezone=UTC",
