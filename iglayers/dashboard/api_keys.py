@@ -36,6 +36,7 @@ async def create_key(request: PageRequest) -> Response[bytes]:
     try:
         new = form.read(
             NewKey, name=form.get("name"), scopes=form.all("scopes"), clientId=form.text("clientId"),
+            addresses=form.get("addresses").replace(",", " ").split(),
             expiresAt=form.moment("expiresAt", request.person.timezone),
         )  # fmt: skip
         async with request.change() as conn:

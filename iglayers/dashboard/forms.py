@@ -113,11 +113,16 @@ class Form:
         return self
 
     def error_at(self, name: str) -> str | None:
-        return self.error.message if self.error is not None and self.error.param == name else None
+        return self.error.message if self.error is not None and _field(self.error) == name else None
 
     def general_error(self, *shown: str) -> Error | None:
         """An error of no field that is shown."""
-        return self.error if self.error is not None and self.error.param not in shown else None
+        return self.error if self.error is not None and _field(self.error) not in shown else None
+
+
+def _field(error: Error) -> str | None:
+    """Where the error stands: one of an entry of a list, `addresses[2]`, at the field of the list."""
+    return error.param and error.param.partition("[")[0]
 
 
 def boundary(content_type: str) -> str:

@@ -35,10 +35,11 @@ async def test_several_scopes_and_the_end_of_a_day_in_the_workspaces_zone(owner:
     found = re.search(r'name="form_token" value="(\w+)"', (await owner.get("/api-keys/new"))[1])
     assert found
     fields = [("form_token", found[1]), ("name", "Shop"), ("scopes", "read"), ("scopes", "write"),
-              ("expiresAt", "2040-07-01")]  # fmt: skip
+              ("expiresAt", "2040-07-01"), ("addresses", "192.0.2.7, 2001:db8::/32")]  # fmt: skip
     assert (await owner.post("/api-keys", fields))[0] == 200
     key = next(each for each in (await api.get("/api-keys")).body["data"] if each["name"] == "Shop")
     assert (key["scopes"], key["expiresAt"]) == (["read", "write"], "2040-07-01T21:59:59.000Z")
+    assert key["addresses"] == ["192.0.2.7/32", "2001:db8::/32"]
 
 
 async def test_refusals_stand_at_their_fields(owner: Visit) -> None:
@@ -47,6 +48,7 @@ async def test_refusals_stand_at_their_fields(owner: Visit) -> None:
         ({"name": "x"}, "scopes"),
         ({"name": "x", "scopes": "read", "expiresAt": "2001-01-01"}, "expiresAt"),
         ({"name": "x", "scopes": "read", "expiresAt": "soon"}, "expiresAt"),
+        ({"name": "x", "scopes": "read", "addresses": "192.0.2.7, home"}, "addresses"),
     ):
         status, page, _ = await owner.submit("/api-keys/new", "/api-keys", **fields)
         assert (status, f'id="{at}-error"' in page) == (422, True), fields
