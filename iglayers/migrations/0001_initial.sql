@@ -232,23 +232,36 @@ CREATE TABLE webhook_replays (
 CREATE UNIQUE INDEX webhook_replays_running ON webhook_replays (endpoint_id) WHERE state = 'running';
 CREATE INDEX webhook_replays_by_endpoint ON webhook_replays (workspace_id, endpoint_id, id);
 
--- The one way an event comes to be: in the transaction of the change that it tells of, while the row of the
--- object it is about is locked, so that the sequence grows for each object. Its deliveries come with it; no
+-- The one way events come to be: in the transaction of the changes that they tell of, while the rows of the
+-- objects they are about are locked, so that the sequence grows for each object. Their deliveries come with them; no
 -- endpoint is locked or changed, so writers do not wait for each other.
+CREATE FUNCTION record_events(
+    event_ids uuid[], of_workspaces uuid[], event_types text[], moments timestamptz[],
+    of_clients uuid[], of_campaigns uuid[], of_contacts uuid[], event_data json[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
+    SELECT each.id, each.workspace_id, each.type, each.moment, nextval('event_sequence'),
+           each.client_id, each.campaign_id, each.contact_id, each.data
+    FROM unnest(event_ids, of_workspaces, event_types, moments, of_clients, of_campaigns, of_contacts, event_data)
+        AS each (id, workspace_id, type, moment, client_id, campaign_id, contact_id, data);
+    INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id)
+    SELECT delivery_id(each.id), each.workspace_id, e.id, each.id
+    FROM unnest(event_ids, of_workspaces, event_types, of_clients) AS each (id, workspace_id, type, client_id)
+    JOIN webhook_endpoints e ON e.workspace_id = each.workspace_id
+    WHERE e.state = 'enabled' AND (e.client_id IS NULL OR e.client_id = each.client_id)
+      AND (e.events = '{*}' OR each.type = ANY (e.events));
+END
+$$;
+
+-- One of them.
 CREATE FUNCTION record_event(
     event_id uuid, of_workspace uuid, event_type text, moment timestamptz,
     of_client uuid, of_campaign uuid, of_contact uuid, event_data json
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
-    VALUES (event_id, of_workspace, event_type, moment, nextval('event_sequence'),
-            of_client, of_campaign, of_contact, event_data);
-    INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id)
-    SELECT delivery_id(event_id), of_workspace, e.id, event_id
-    FROM webhook_endpoints e
-    WHERE e.workspace_id = of_workspace AND e.state = 'enabled'
-      AND (e.client_id IS NULL OR e.client_id = of_client)
-      AND (e.events = '{*}' OR event_type = ANY (e.events));
+    PERFORM record_events(ARRAY[event_id], ARRAY[of_workspace], ARRAY[event_type], ARRAY[moment],
+                          ARRAY[of_client], ARRAY[of_campaign], ARRAY[of_contact], ARRAY[event_data]);
 END
 $$;
 

@@ -128,15 +128,25 @@ CREATE FUNCTION public.record_event(event_id uuid, of_workspace uuid, event_type
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    PERFORM record_events(ARRAY[event_id], ARRAY[of_workspace], ARRAY[event_type], ARRAY[moment],
+                          ARRAY[of_client], ARRAY[of_campaign], ARRAY[of_contact], ARRAY[event_data]);
+END
+$$;
+CREATE FUNCTION public.record_events(event_ids uuid[], of_workspaces uuid[], event_types text[], moments timestamp with time zone[], of_clients uuid[], of_campaigns uuid[], of_contacts uuid[], event_data json[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
     INSERT INTO events (id, workspace_id, type, created_at, sequence, client_id, campaign_id, contact_id, data)
-    VALUES (event_id, of_workspace, event_type, moment, nextval('event_sequence'),
-            of_client, of_campaign, of_contact, event_data);
+    SELECT each.id, each.workspace_id, each.type, each.moment, nextval('event_sequence'),
+           each.client_id, each.campaign_id, each.contact_id, each.data
+    FROM unnest(event_ids, of_workspaces, event_types, moments, of_clients, of_campaigns, of_contacts, event_data)
+        AS each (id, workspace_id, type, moment, client_id, campaign_id, contact_id, data);
     INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id)
-    SELECT delivery_id(event_id), of_workspace, e.id, event_id
-    FROM webhook_endpoints e
-    WHERE e.workspace_id = of_workspace AND e.state = 'enabled'
-      AND (e.client_id IS NULL OR e.client_id = of_client)
-      AND (e.events = '{*}' OR event_type = ANY (e.events));
+    SELECT delivery_id(each.id), each.workspace_id, e.id, each.id
+    FROM unnest(event_ids, of_workspaces, event_types, of_clients) AS each (id, workspace_id, type, client_id)
+    JOIN webhook_endpoints e ON e.workspace_id = each.workspace_id
+    WHERE e.state = 'enabled' AND (e.client_id IS NULL OR e.client_id = each.client_id)
+      AND (e.events = '{*}' OR each.type = ANY (e.events));
 END
 $$;
 CREATE FUNCTION public.uuid7_floor(moment timestamp with time zone) RETURNS uuid

@@ -455,10 +455,12 @@ _SETTLED: LiteralString = """
         FROM message ended
         WHERE ended.gives_back AND u.workspace_id = ended.workspace_id AND u.month = ended.usage_month
     ), told AS MATERIALIZED (
-        SELECT record_event(event_id, workspace_id, event_type, at, client_id, campaign_id, contact_id,
-                            event_data::json)
+        SELECT record_events(array_agg(event_id), array_agg(workspace_id), array_agg(event_type), array_agg(at),
+                             array_agg(client_id), array_agg(campaign_id), array_agg(contact_id),
+                             array_agg(event_data::json))
         FROM message
         WHERE event_id IS NOT NULL
+        HAVING count(*) > 0
     )
     SELECT message_id AS id FROM message WHERE (SELECT count(*) FROM told) >= 0
 """
