@@ -1,5 +1,4 @@
-"""The only SQL on events. The engine and the upload write theirs through `record_events` or
-`record_many`."""
+"""The only SQL on events. The engine and the upload write theirs through `record_events` or `record_many`."""
 
 from datetime import datetime
 from uuid import UUID
