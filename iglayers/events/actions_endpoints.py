@@ -8,6 +8,7 @@ import msgspec
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import AuditEntry, Caller
+from iglayers.core.addresses import checked_url, listens_on_loopback
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault, new_webhook_secret
@@ -15,7 +16,6 @@ from iglayers.core.db import Connection
 from iglayers.core.errors import Invalid
 from iglayers.core.fields import optional_line
 from iglayers.core.ids import AuditId, EndpointId, WorkspaceId
-from iglayers.core.outgoing import checked_url, listens_on_loopback
 from iglayers.events import queries, queries_endpoints
 from iglayers.events.model import EventType, NewEvent
 from iglayers.events.model_webhooks import (

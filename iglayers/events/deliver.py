@@ -45,10 +45,12 @@ AHEAD_FAILING = PER_ENDPOINT
 # Answers of one endpoint that are not written down yet; then it waits for the database.
 MOST_UNWRITTEN = 1_024
 BATCH = 2_000
-# How long an answer waits for others to be written down with it, so many times over while so many come in each.
+# How long an answer waits for others to be written down with it, so many times over while so many come in each,
+# and until there are enough: what is not written down takes the room of what could be taken.
 GATHER_S = 0.02
 GATHER_TIMES = 5
 MANY = 4
+ENOUGH = 256
 # An endpoint is held this long after its last delivery: the next may come soon.
 HOLD_S = 1.0
 PAUSE_S = 0.5
@@ -370,7 +372,7 @@ class Deliverer:
         for _ in range(GATHER_TIMES):
             before = len(self._results)
             await asyncio.sleep(GATHER_S)
-            if len(self._results) - before < MANY:
+            if len(self._results) - before < MANY or len(self._results) >= ENOUGH:
                 return
 
     async def _write(self) -> None:

@@ -3,16 +3,21 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from iglayers.core.addresses import Guard
 from iglayers.core.db import Database
-from iglayers.core.outgoing import MAX_READ_BYTES, Client, Failure, Guard
+from iglayers.core.http1 import MAX_READ_BYTES
+from iglayers.core.outgoing import Client, Failure
+from tests.core.test_outgoing_guard import Names, certificates
 from tests.events.receiving import receiving
 
 DEADLINE_S = 0.5
@@ -127,7 +132,7 @@ async def less_than_promised(writer: asyncio.StreamWriter) -> None:
         (silence_after_the_headers, Failure.TIMED_OUT),
         (huge_header, Failure.INVALID_ANSWER),
         (many_headers, Failure.INVALID_ANSWER),
-        (endless_hints, Failure.TIMED_OUT),
+        (endless_hints, Failure.INVALID_ANSWER),
         (nonsense, Failure.INVALID_ANSWER),
         (hanging_up, Failure.DISCONNECTED),
         (less_than_promised, Failure.INVALID_ANSWER),
@@ -198,6 +203,44 @@ async def test_a_large_request_that_nobody_reads_ends_in_time_and_leaves_nothing
     assert kept_bytes[-1] - kept_bytes[0] < len(body) / 4
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "failure"),
+    [(b"", None, Failure.TIMED_OUT), (b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", 413, None)],
+)
+async def test_nor_does_one_over_tls(
+    answer: bytes, status: int | None, failure: Failure | None, tmp_path: Path
+) -> None:
+    server_side, client_side = certificates(tmp_path, "slow.example")
+    listener, dialled, body, rounds = socket.socket(), list[ssl.SSLSocket](), b"x" * 900_000, 3
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    listener.settimeout(5)
+
+    def shake_hands_and_never_read() -> None:
+        for _ in range(4 * rounds):
+            dialled.append(server_side.wrap_socket(listener.accept()[0], server_side=True))
+            dialled[-1].sendall(answer)
+
+    url = f"https://slow.example:{listener.getsockname()[1]}/"
+    kept_bytes: list[int] = []
+    guard, names = Narrow(["127.0.0.1/32"]), Names(["127.0.0.1"])
+    async with Client(guard, deadline_s=DEADLINE_S, ssl_context=client_side, resolver=names) as client:
+        serving = asyncio.create_task(asyncio.to_thread(shake_hands_and_never_read))
+        tracemalloc.start()
+        try:
+            for _ in range(rounds):
+                answers = await asyncio.gather(*(client.post(url, body, headers={}) for _ in range(4)))
+                assert {(each.status, each.failure) for each in answers} == {(status, failure)}
+                kept_bytes.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+        await serving
+    for each in [listener, *dialled]:
+        each.close()
+    assert kept_bytes[-1] - kept_bytes[0] < len(body) / 4
+
+
 async def test_a_handshake_that_never_ends_is_no_connection() -> None:
     async with server(silence, tls=True) as url, Client(LOOPBACK, deadline_s=DEADLINE_S) as client:
         with ending_in_time():
@@ -216,7 +259,7 @@ async def test_a_look_up_that_hangs_holds_one_thread_and_no_other_name(monkeypat
             asyncio.run_coroutine_threadsafe(free.wait(), loop).result()
         return real("127.0.0.1", *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("iglayers.core.outgoing.socket.getaddrinfo", look_up)
+    monkeypatch.setattr("iglayers.core.dial.socket.getaddrinfo", look_up)
     async with receiving() as receiver, Client(LOOPBACK, deadline_s=DEADLINE_S) as client:
         hanging = [asyncio.create_task(client.post("http://hanging.example/", b"", headers={})) for _ in range(100)]
         await asyncio.sleep(0)

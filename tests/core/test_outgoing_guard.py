@@ -18,9 +18,10 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iglayers.core import outgoing
+from iglayers.core import addresses
+from iglayers.core.addresses import Guard, is_public
 from iglayers.core.config import Settings, SettingsError, load
-from iglayers.core.outgoing import Client, Failure, Guard, is_public
+from iglayers.core.outgoing import Client, Failure
 from tests.events.receiving import receiving
 
 REFUSED = [
@@ -89,7 +90,7 @@ def test_a_network_on_the_allow_list_is_permitted(allowed: list[str], address: s
 def test_loopback_is_permitted_while_the_server_listens_there_alone(
     host: str, networks: str | None, permitted: set[str], tmp_path: Path
 ) -> None:
-    guard = outgoing.guard(Settings(data_dir=tmp_path, host=host, allow_networks=networks))
+    guard = addresses.guard(Settings(data_dir=tmp_path, host=host, allow_networks=networks))
     asked = ["127.0.0.1", "::1", "10.9.9.9", "169.254.169.254"]
     assert {address for address in asked if guard.permits(ip_address(address))} == permitted
 
@@ -153,7 +154,6 @@ async def test_a_name_that_turns_to_another_address_is_judged_again() -> None:
         url = receiver.url.replace("127.0.0.1", "turning.example")
         names = Names(["127.0.0.1"], ["127.0.0.2"])
         async with Client(Guard(["127.0.0.1/32"]), deadline_s=5, resolver=names) as client:
-            client._session.connector._use_dns_cache = False  # type: ignore[union-attr]
             first = await client.post(url, b"", headers={})
             second = await client.post(url, b"", headers={})
         assert (first.status, second.failure, names.asked) == (200, Failure.CONNECTION_FAILED, 2)

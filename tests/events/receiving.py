@@ -11,10 +11,11 @@ from aiohttp import web
 
 from iglayers.accounts.model import Caller
 from iglayers.accounts.request import Services
+from iglayers.core.addresses import guard
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Database
 from iglayers.core.ids import ClientId, EndpointId
-from iglayers.core.outgoing import Client, guard
+from iglayers.core.outgoing import Client
 from iglayers.events import actions_endpoints, queries
 from iglayers.events.deliver import Deliverer
 from iglayers.events.model import EventType, NewEvent

@@ -20,7 +20,9 @@ from yarl import URL
 
 from iglayers.core.config import Settings
 from iglayers.core.db import in_transaction
-from iglayers.core.outgoing import MAX_HEADER_BYTES, MAX_HEADERS, Failure, Resolver, failure_of
+from iglayers.core.dial import Resolver
+from iglayers.core.http1 import MAX_HEADER_BYTES, MAX_HEADERS
+from iglayers.core.outgoing import Failure
 
 log = structlog.get_logger("instagram")
 
@@ -180,6 +182,21 @@ class Graph:
             ) as response,
         ):
             return _answer(response.status, response.headers, await _read(response), secrets)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What went wrong, in the one word that the log and people see."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
+            return Failure.TLS_FAILED
+        case aiohttp.ClientConnectorError():
+            return Failure.CONNECTION_FAILED
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
+            return Failure.DISCONNECTED
+        case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
+            return Failure.INVALID_ANSWER
+        case _:
+            return Failure.CONNECTION_FAILED
 
 
 def _bearer(token: str) -> dict[str, str]:
