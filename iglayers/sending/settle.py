@@ -35,6 +35,8 @@ MOST_NOT_SENT = 5
 _PATIENCE_S = 60.0
 # Outcomes of one commit.
 _TOGETHER = 50
+# While several come at a time, they have so long to come together.
+_GATHER_S = 0.01
 # The database cannot be reached, is being stopped or started, is full, or is a standby for the moment.
 DATABASE_AWAY = (
     OSError,
@@ -100,6 +102,8 @@ class Settler:
             for each, written in batch:
                 if not written.done():  # one that is has been stopped waiting for
                     written.set_result(each.attempt.message_id.uuid in settled)
+            if len(batch) > 1:
+                await asyncio.sleep(_GATHER_S)
         self._writing = None
 
 
