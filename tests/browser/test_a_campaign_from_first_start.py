@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from iglayers.accounts import actions_people as people
 from iglayers.accounts.model import Caller, Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import WorkspaceId
 from tests.browser.conftest import PASSWORD, NewPage

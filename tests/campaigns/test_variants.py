@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.reports.model_stats import StepNumbers
 from iglayers.reports.stats import with_the_best

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.cli.calling import Line
 from tests.databases import SECRET_KEY
 from tests.sending.world import working

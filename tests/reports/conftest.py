@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.reports.stepping import Stepping
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns import actions as campaigns
 from iglayers.core.clock import Moment
 from iglayers.core.db import Database

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns.model import Campaign
 from iglayers.core.clock import real_now
 from iglayers.senders import queries_credentials

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.locks import without_circles
 from tests.sending.world import World, until, working
 from tests.serving import Answer, Api

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment
 from tests.conftest import caller_of
 from tests.sending.world import World, until, working
