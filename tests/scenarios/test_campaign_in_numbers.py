@@ -28,6 +28,8 @@ CROWD = {
 PEOPLE = 2_000
 SENDERS = 10
 SPEED = 5_000
+# Follow-ups come due over as many hours as the first messages took: these hours pass faster.
+FOLLOW_UP_SPEED = 50_000
 TEXT = re.compile(r"step (\d) text (\d)")
 
 
@@ -104,6 +106,7 @@ async def run(world: World, machine: Process) -> None:
         await world.later(hours=30)
         await until(lambda: all_heard(world))
         if step < 2:
+            await world.speed(FOLLOW_UP_SPEED)
             await world.later(hours=66)
     await until(lambda: world.value("SELECT state = 'completed' FROM campaigns"))
     machine.must_run()
