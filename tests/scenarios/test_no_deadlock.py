@@ -84,7 +84,7 @@ async def finished(world: World) -> bool:
 
 
 async def test_everything_at_once_ends_without_a_deadlock(
-    services: Services, test_caller: Caller, test_api: Api, tmp_path: Path
+    services: Services, worker_services: Services, test_caller: Caller, test_api: Api, tmp_path: Path
 ) -> None:
     world = World(services, test_caller)
     await world.speed(20_000)
@@ -99,7 +99,7 @@ async def test_everything_at_once_ends_without_a_deadlock(
         busy.stops,
     ]  # fmt: skip
     deadlocks = await world.value(DEADLOCKS)
-    async with without_circles(world.db), working(services, tmp_path, workers=2):
+    async with without_circles(world.db), working(worker_services, tmp_path, workers=2):
         await asyncio.gather(*(busy.keep(each, seed) for each in doings for seed in range(2)))
         assert {answer.status for answer in busy.answers} <= EXPECTED, Counter(
             str(answer) for answer in busy.answers if answer.status not in EXPECTED
