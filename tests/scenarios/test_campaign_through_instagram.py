@@ -93,7 +93,7 @@ async def stage(
     worker_services: Services,
     caller: Caller,
     tmp_path: Path,
-) -> AsyncIterator[Stage]:  # fmt: skip
+) -> AsyncIterator[Stage]:
     """Webhooks on, a server that takes them, and a worker."""
     await double.call("POST", "/settings", conversations_per_s=None)
     await double.webhooks(copies=2, order="shuffled", batch_size=50, batch_wait_ms=50)
