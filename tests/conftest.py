@@ -4,6 +4,7 @@
 makes further ones for processes of their own. `api` and `test_api` call the real application.
 """
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,11 @@ NOWHERE = "http://127.0.0.1:9"
 # A loaded machine is no failure.
 hypothesis.settings.register_profile("iglayers", deadline=None)
 hypothesis.settings.load_profile("iglayers")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules are there for the whole run, and not searched for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
