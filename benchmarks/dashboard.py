@@ -21,7 +21,7 @@ from benchmarks.machine import cpu_s, server
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Mode
 from iglayers.accounts.model_people import Role
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault

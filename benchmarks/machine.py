@@ -21,7 +21,7 @@ from iglayers import __version__
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, Mode, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns import actions as campaigns
 from iglayers.cli import installation
 from iglayers.clients import actions as clients

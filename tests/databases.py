@@ -71,7 +71,7 @@ async def empty(conn: Connection, tables: Sequence[str]) -> None:
     # people on TRUNCATE is faster, below it is fifty times as slow.
     many = await conn.fetchval("SELECT EXISTS (SELECT FROM contacts OFFSET 300)")
     clearing = [f"TRUNCATE {', '.join(tables)}"] if many else [f"DELETE FROM {name}" for name in tables]
-    reset = "UPDATE installation SET dispatch = 'running', dispatch_reason = NULL, epoch = 1"
+    reset = "UPDATE installation SET dispatch = 'running', dispatch_reason = NULL, epoch = 1, setup_token_hash = NULL"
     await conn.execute(";\n".join([*clearing, reset]))
 
 

@@ -14,7 +14,7 @@ from granian.server.embed import Server
 from litestar import Litestar
 from litestar.types import ASGIApp
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.wire import json_bytes
 from iglayers.web import app
 

@@ -18,11 +18,10 @@ from iglayers.accounts import queries
 from iglayers.accounts.answers import bound_to
 from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.model import Caller, IdempotencyInProgress, IdempotencyKeyReused, StoredAnswer
+from iglayers.accounts.services import Services
 from iglayers.core import body as json_body
 from iglayers.core.clock import Moment
-from iglayers.core.config import Settings
-from iglayers.core.crypto import Vault
-from iglayers.core.db import Connection, Database
+from iglayers.core.db import Connection
 from iglayers.core.errors import Error, Invalid, NotFound, PayloadTooLarge, UnsupportedMediaType
 from iglayers.core.ids import Id, KeyId
 from iglayers.core.paging import limit_of
@@ -39,17 +38,6 @@ BODY_DEADLINE_S = 60.0
 
 class NoFields(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a call that takes none."""
-
-
-class Services(msgspec.Struct, frozen=True):
-    """What every process opens once and passes down."""
-
-    settings: Settings
-    db: Database
-    vault: Vault
-    pepper: bytes
-    # Set when the process is asked to stop: answers that would go on for long end now.
-    stopping: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
 
 class Replay(Exception):

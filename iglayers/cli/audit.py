@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli.installation import with_services
 from iglayers.cli.options import Given, command
 from iglayers.core.wire import json_bytes

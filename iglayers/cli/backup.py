@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import typer
 
 from iglayers.accounts import queries
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli import installation
 from iglayers.cli.installation import InstallationError
 from iglayers.cli.options import Given, command

@@ -16,7 +16,7 @@ import structlog
 import typer
 
 from iglayers.accounts import queries
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli import installation, ports
 from iglayers.cli.installation import InstallationError
 from iglayers.cli.options import REFUSALS, Given, command

@@ -15,7 +15,7 @@ import msgspec
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.config import Settings
 from iglayers.core.crypto import SecretKeyError, Vault, kept_key, vault_key
 from iglayers.core.db import Connection, Database, connect

@@ -6,7 +6,7 @@ import typer
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli.callers import caller
 from iglayers.cli.installation import with_services
 from iglayers.cli.options import Given, command

@@ -26,8 +26,8 @@ class Entry(NamedTuple):
 
 ENTRIES = (
     Entry("serve", "serve", "Database, API, dashboard and worker on this machine, until Ctrl-C."),
-    Entry("api", "parts", "The API and the dashboard alone."),
-    Entry("worker", "parts", "A worker alone: sends what is due and reads what came in. Any number may run."),
+    Entry("api", "parts_api", "The API and the dashboard alone."),
+    Entry("worker", "parts_worker", "A worker alone: sends what is due and reads what came in. Any number may run."),
     Entry("migrate", "migrate", "Bring the database to the schema of this version."),
     Entry("doctor", "doctor", "Show every setting with its source, and say what is wrong; ends with 1 if anything is."),
     Entry("backup", "backup", "Write the whole database to a file, while everything runs."),

@@ -1,4 +1,7 @@
-"""The two processes that `serve` starts, each also a command of its own: the API and a worker."""
+"""What the two processes that `serve` starts have in common: how they open the installation, work, and end.
+
+What they do is in `parts_api` and `parts_worker`: neither waits for the other's code to be imported.
+"""
 
 import asyncio
 import gc
@@ -10,24 +13,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Annotated
 
-import msgspec
 import structlog
 import typer
 import uvloop
 
-from iglayers.accounts.request import Services
-from iglayers.cli import installation, ports
-from iglayers.cli.options import Given, command
-from iglayers.core.config import Settings, public_url
-from iglayers.web import server
-from iglayers.worker.process import Worker
+from iglayers.accounts.services import Services
+from iglayers.cli import installation
+from iglayers.core.config import Settings
 
 log = structlog.get_logger("cli")
 
-API_POOL = 20
-# Beside its slots a worker's loops need connections.
-WORKER_EXTRA_POOL = 8
-_API_GRACE_S = 6.0
 _MOST_FILES = 65_536
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on (IGLAYERS_HOST).")]
@@ -45,90 +40,31 @@ Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 Work = Callable[[Services, asyncio.Event], Awaitable[None]]
 
 
-def add(group: typer.Typer) -> None:
-    command(group, "api")(api)
-    command(group, "worker")(worker)
-
-
-def api(
-    given: Given,
-    host: Host = None,
-    port: Port = None,
-    allow_http_webhooks: HttpWebhooks = None,
-    *,
-    supervised: Supervised = False,
-) -> None:
-    """The API and the dashboard alone."""
-    settings = given.settings(host=host, port=port, allow_http_webhooks=allow_http_webhooks)
-    settings = msgspec.structs.replace(settings, port=ports.free_port(settings))
-    _run(settings, _serve_api, name="api", pool_size=API_POOL, supervised=supervised)
-
-
-def worker(given: Given, *, supervised: Supervised = False) -> None:
-    """A worker alone: sends what is due and reads what came in. Any number may run."""
-    settings = given.settings()
-    if not supervised and "IGLAYERS_HOST" not in os.environ:
-        # It listens nowhere and may stand on another machine than the API: its loopback is not for webhooks.
-        settings = msgspec.structs.replace(settings, host="")
-    pool_size = settings.worker_slots + WORKER_EXTRA_POOL
-    _run(settings, _work, name="worker", pool_size=pool_size, supervised=supervised, by_keys=True)
-
-
-async def _serve_api(services: Services, stopping: asyncio.Event) -> None:
-    settings = services.settings
-    listening = server.create(services, host=settings.host, port=settings.port)
-    _keep_what_is_there()
-    running = asyncio.create_task(listening.serve())
-    asked = asyncio.create_task(stopping.wait())
-    log.info("api.started", url=public_url(settings))
-    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    services.stopping.set()
-    listening.stop()
-    # What is answered by then is answered; a client that is still sending its body is not waited for.
-    await asyncio.wait({running}, timeout=_API_GRACE_S)
-    if running.done():
-        running.result()
-
-
-async def _work(services: Services, stopping: asyncio.Event) -> None:
-    each = Worker(services)
-
-    async def stop_when_asked() -> None:
-        await stopping.wait()
-        each.stop()
-
-    asked = asyncio.create_task(stop_when_asked())
-    log.info("worker.started", slots=services.settings.worker_slots)
-    await each.run()
-    asked.cancel()
-
-
-def _run(settings: Settings, work: Work, *, name: str, pool_size: int, supervised: bool, by_keys: bool = False) -> None:
+def run(settings: Settings, work: Work, *, name: str, pool_size: int, supervised: bool, by_keys: bool = False) -> None:
     """Open the installation and work until a signal, or until the supervisor is gone."""
     # Until the loop takes signals, they unwind what was opened.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _allow_many_files()
 
-    async def run(url: str) -> bool:
+    async def open_and_work(url: str) -> bool:
         stopping = asyncio.Event()
         _stop_on_signals(stopping, supervised=supervised)
         async with installation.services(
             settings, url, pool_size=pool_size, name=f"iglayers {name}", must_be_durable=True, by_keys=by_keys
         ) as services:
-            _keep_what_is_there()
+            keep_what_is_there()
             await work(services, stopping)
         return stopping.is_set()
 
     with installation.database(settings) as database:
-        was_asked = uvloop.run(run(database.url))
+        was_asked = uvloop.run(open_and_work(database.url))
     log.info("process.stopped", process=name)
     sys.stderr.flush()
     # Without waiting for threads that still serve a slow client.
     os._exit(0 if was_asked else 1)
 
 
-def _keep_what_is_there() -> None:
+def keep_what_is_there() -> None:
     """What is there by now stays and is not searched for garbage again and again.
 
     That took a fifth of a busy worker's time, and stopped an API for up to 50 ms in the middle of answers.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli.callers import caller
 from iglayers.cli.client_senders import add_to
 from iglayers.cli.installation import with_services

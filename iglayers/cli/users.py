@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from iglayers.accounts import actions as accounts
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli.installation import with_services
 from iglayers.cli.options import Given, command
 from iglayers.core.errors import MissingField

@@ -7,7 +7,7 @@ import typer
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries
 from iglayers.accounts.model import Workspace
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli import tables
 from iglayers.cli.installation import apply_speed, with_services
 from iglayers.cli.options import Given, command

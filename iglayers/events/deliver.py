@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.config import Settings, listed
 from iglayers.core.crypto import Vault

@@ -3,7 +3,7 @@
 import structlog
 
 from iglayers.accounts import queries as account_queries
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.contacts.usernames import InvalidUsername, canonical
 from iglayers.core.clock import real_now
 from iglayers.replies import names

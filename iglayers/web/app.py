@@ -8,7 +8,8 @@ from litestar.types import ASGIApp
 
 from iglayers.accounts import api as accounts
 from iglayers.accounts.keyring import Keyring
-from iglayers.accounts.request import ApiRequest, Services
+from iglayers.accounts.request import ApiRequest
+from iglayers.accounts.services import Services
 from iglayers.campaigns import api as campaigns
 from iglayers.campaigns import api_imports as imports
 from iglayers.campaigns import api_targets as targets

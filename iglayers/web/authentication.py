@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from iglayers.accounts.keyring import Keyring
 from iglayers.accounts.model import InvalidApiKey, RateLimitExceeded
 from iglayers.accounts.model import Scope as Permission
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 
 PREFIX = "/api/"
 

@@ -4,7 +4,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.web import app
 
 HEADER_DEADLINE_MS = 10_000

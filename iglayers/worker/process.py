@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from iglayers.accounts import queries as account_queries
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns import actions_imports as imports
 from iglayers.core.clock import real_now
 from iglayers.events import deliver

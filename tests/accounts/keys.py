@@ -7,7 +7,7 @@ import msgspec
 
 from iglayers.accounts import actions
 from iglayers.accounts.model import Caller, CreatedKey, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 
 

@@ -12,7 +12,7 @@ import pytest
 from iglayers.accounts import actions
 from iglayers.accounts.keyring import Keyring, is_within
 from iglayers.accounts.model import Caller, InvalidApiKey, Mode, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core import crypto
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Database

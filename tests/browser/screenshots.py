@@ -15,7 +15,7 @@ from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, Mode, Scope
 from iglayers.accounts.model_people import Role
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault
 from iglayers.core.db import Database, connect

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from iglayers.accounts import actions_people as people
 from iglayers.accounts.model import Caller, Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import WorkspaceId
 from tests.browser.conftest import PASSWORD, NewPage
@@ -31,10 +31,10 @@ async def drop(page: Page, name: str, text: str) -> None:
 
 
 async def test_from_the_first_link_to_the_results(
-    new_page: NewPage, database: Database, workspaces: dict[Mode, WorkspaceId], services: Services,
-    test_caller: Caller, tmp_path: Path,
+    new_page: NewPage, database: Database, workspaces: dict[Mode, WorkspaceId],
+    worker_services: Services, test_caller: Caller, tmp_path: Path,
 ) -> None:  # fmt: skip
-    await World(services, test_caller).speed(3_600)
+    await World(worker_services, test_caller).speed(3_600)
     async with database.transaction() as conn:
         token = await people.offer_setup(conn)
     page = await new_page()
@@ -52,7 +52,7 @@ async def test_from_the_first_link_to_the_results(
     await expect(page.get_by_text("2 people will be written to")).to_be_visible()
     await page.get_by_role("button", name="Start: write to 2 people").click()
     await expect(page.get_by_text("Spring is running.")).to_be_visible()
-    async with working(services, tmp_path):
+    async with working(worker_services, tmp_path):
         await expect(page.locator("#live-head .state")).to_have_text("Completed", timeout=30_000)
     await expect(page.locator("#live-head")).to_contain_text("2 of 2 written to.")
     async with page.expect_download() as download:

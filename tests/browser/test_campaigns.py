@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from iglayers.accounts.model import Mode
 from iglayers.accounts.model_people import Role
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import WorkspaceId
 from iglayers.dashboard.request import SESSION_COOKIE

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from iglayers.accounts.model import Caller, Mode
 from iglayers.accounts.model_people import Role
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.browser.chromium import NARROW, assert_accessible, assert_fits
 from tests.sending.world import World
 

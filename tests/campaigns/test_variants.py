@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.reports.model_stats import StepNumbers
 from iglayers.reports.stats import with_the_best
@@ -66,9 +66,9 @@ async def test_variants_that_cannot_be_are_refused(
 
 
 async def test_everybody_gets_one_text_of_each_step_drawn_by_weight(
-    test_api: Api, services: Services, database: Database, test_caller: Caller
+    test_api: Api, worker_services: Services, database: Database, test_caller: Caller
 ) -> None:
-    stepping = Stepping(services, test_caller)
+    stepping = Stepping(worker_services, test_caller)
     await stepping.set_clock(test_caller.now)
     await a_sender(database, test_caller, hourly_limit=1_000, daily_limit=10_000)
     a, b, c, d = await texts(database, test_caller, "A", "B", "C", "D")

@@ -12,7 +12,9 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
+from iglayers.accounts.model import Mode
 from iglayers.cli.main import app
+from iglayers.core.ids import WorkspaceId
 from tests import databases
 from tests.cli.processes import Server
 from tests.databases import SECRET_KEY
@@ -44,8 +46,14 @@ def server(data_dir: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-async def url(fresh_database: Callable[[], Awaitable[str]]) -> str:
-    """A database of this test's own."""
+def url(database_url: str, workspaces: dict[Mode, WorkspaceId]) -> str:
+    """A database with a first pair of workspaces, as a first start makes it."""
+    return database_url
+
+
+@pytest.fixture
+async def own_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
+    """The same as a database of this test's own, for one that changes more than rows."""
     return await fresh_database()
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.cli.calling import Line
 from tests.databases import SECRET_KEY
 from tests.sending.world import working
@@ -20,7 +20,7 @@ sandbox.silent.ben,Ben,food,Oslo
 
 
 async def test_campaign_runs_from_key_to_results_by_commands_alone(
-    services: Services, test_caller: Caller, base_url: str, database_url: str, tmp_path: Path
+    worker_services: Services, test_caller: Caller, base_url: str, database_url: str, tmp_path: Path
 ) -> None:
     server = Line(
         tmp_path, database_url=database_url, secret_key=SECRET_KEY.hex(), data_dir=str(tmp_path), sandbox_speed="20000"
@@ -52,7 +52,7 @@ async def test_campaign_runs_from_key_to_results_by_commands_alone(
     assert (await line.done("campaigns", "preflight", draft))["ok"]
     assert (await line.done("campaigns", "status", draft))["code"] == "draft"
 
-    async with working(services, tmp_path):
+    async with working(worker_services, tmp_path):
         ended = await line("campaigns", "start", draft, "--wait")
     assert ended.exit_code == 0, ended.output
     assert "3 of 3 done" in ended.stderr

@@ -9,7 +9,7 @@ import typer
 from structlog.testing import capture_logs
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.cli.client_campaigns_fields import follow_up, schedule, window
 from iglayers.cli.client_campaigns_wait import wait_for_end
 from iglayers.core.db import Database

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.cli.calling import Line
 from tests.sending.world import World
 from tests.serving import Api

@@ -26,11 +26,11 @@ def test_ten_migrate_at_once_and_one_does_the_work(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["serve", "api", "worker"])
-async def test_database_that_may_forget_is_refused(url: str, tmp_path: Path, part: str) -> None:
-    conn = await asyncpg.connect(url)
-    await conn.execute(f"ALTER DATABASE {urlsplit(url).path[1:]} SET synchronous_commit = off")
+async def test_database_that_may_forget_is_refused(own_url: str, tmp_path: Path, part: str) -> None:
+    conn = await asyncpg.connect(own_url)
+    await conn.execute(f"ALTER DATABASE {urlsplit(own_url).path[1:]} SET synchronous_commit = off")
     await conn.close()
-    done = command(part, port="0", database_url=url, secret_key=SECRET_KEY.hex(), data_dir=str(tmp_path))
+    done = command(part, port="0", database_url=own_url, secret_key=SECRET_KEY.hex(), data_dir=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert "synchronous_commit off" in done.stderr
     assert "Set synchronous_commit = on there." in done.stderr
@@ -55,11 +55,11 @@ def test_what_cannot_be_opened_is_refused_in_one_line(run: Run, settings: dict[s
     assert SECRET_KEY.hex() not in done.stderr
 
 
-async def test_newer_database_is_refused(run: Run, url: str) -> None:
-    conn = await asyncpg.connect(url)
+async def test_newer_database_is_refused(run: Run, own_url: str) -> None:
+    conn = await asyncpg.connect(own_url)
     await conn.execute("INSERT INTO migrations (name, sha256) VALUES ('9999_of_the_future.sql', '')")
     await conn.close()
     for words in (["migrate"], ["dispatch", "status"]):
-        done = run(*words)
+        done = run(*words, database_url=own_url)
         assert (done.exit_code, done.stdout) == (1, "")
         assert "newer than this program: it has 9999_of_the_future.sql" in done.stderr

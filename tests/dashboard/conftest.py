@@ -5,7 +5,7 @@ import pytest
 
 from iglayers.accounts.model import Caller, Mode
 from iglayers.accounts.model_people import Role
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import WorkspaceId
 from tests.browser.conftest import session_of

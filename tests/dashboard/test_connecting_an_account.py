@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts.model_people import Role
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.dashboard.visiting import As, Visit
 from tests.doubles.control import APP_ID, APP_SECRET, Account, Instagram
 from tests.senders.instagram.orders import at_the_double

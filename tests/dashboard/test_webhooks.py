@@ -5,7 +5,7 @@ import re
 from aiohttp import web
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from tests.dashboard.visiting import Visit
 from tests.events.receiving import Receiver, delivering, endpoint, happen, receiving, until

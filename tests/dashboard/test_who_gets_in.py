@@ -8,7 +8,7 @@ import pytest
 
 from iglayers.accounts.model import Mode
 from iglayers.accounts.model_people import FREE_FAILURES, Role, wait_s
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import WorkspaceId
 from iglayers.dashboard.request import SESSION_COOKIE

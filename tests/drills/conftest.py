@@ -3,7 +3,7 @@
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.sending.world import World
 
 SPEED = 20_000

@@ -11,7 +11,7 @@ import pytest
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core import db
 from iglayers.core.config import Settings
 from iglayers.core.crypto import Vault

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns.model import Campaign
 from iglayers.core.db import Database
 from tests.drills.processes import Process

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.addresses import guard
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Database

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.db import Database
 from iglayers.core.ids import EventId, uuid7

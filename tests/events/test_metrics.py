@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.db import Database
 from iglayers.web import health

@@ -17,7 +17,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.crypto import new_webhook_secret
 from iglayers.core.db import Database

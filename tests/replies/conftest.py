@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from tests.replies.instagram import Inbox
 from tests.replies.ledger import Ledger

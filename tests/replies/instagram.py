@@ -3,7 +3,7 @@
 from typing import Any
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.db import Database
 from iglayers.replies import names

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Clock, Moment, real_now
 from iglayers.core.ids import CampaignId
 from iglayers.senders.transports import build

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns import actions as campaigns
 from iglayers.core.clock import Moment
 from iglayers.core.db import Database
@@ -51,7 +51,7 @@ def some_campaign(chance: random.Random) -> tuple[dict[str, Any], list[dict[str,
 async def test_the_projected_end_is_the_real_one(
     seed: int,
     test_api: Api,
-    services: Services,
+    worker_services: Services,
     database: Database,
     test_caller: Caller,
     record_property: Callable[[str, object], None],
@@ -60,7 +60,7 @@ async def test_the_projected_end_is_the_real_one(
     client = await make.client(database, test_caller, daily_limit=around["daily_limit"])
     again = await make.template(database, test_caller)
     follow_ups = [campaigns.FollowUp(message_template_id=again.id, delay_hours=hours) for hours in around["delays_h"]]
-    stepping = Stepping(services, test_caller)
+    stepping = Stepping(worker_services, test_caller)
     await stepping.set_clock(MONDAY)
     for number, sender in enumerate(senders):
         await a_sender(database, test_caller, f"sender.{number}", **sender)

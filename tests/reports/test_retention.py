@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.contacts import queries as contacts
 from iglayers.contacts.usernames import handle_hash
 from iglayers.core.db import Database

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns.model import Campaign
 from iglayers.clients.model import Client
 from iglayers.replies.asking import ask_names

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests import make
 from tests.drills.processes import Process, end_leases
 from tests.sending.world import World, until
@@ -28,6 +28,8 @@ CROWD = {
 PEOPLE = 2_000
 SENDERS = 10
 SPEED = 5_000
+# Follow-ups come due over as many hours as the first messages took: these hours pass faster.
+FOLLOW_UP_SPEED = 50_000
 TEXT = re.compile(r"step (\d) text (\d)")
 
 
@@ -104,6 +106,7 @@ async def run(world: World, machine: Process) -> None:
         await world.later(hours=30)
         await until(lambda: all_heard(world))
         if step < 2:
+            await world.speed(FOLLOW_UP_SPEED)
             await world.later(hours=66)
     await until(lambda: world.value("SELECT state = 'completed' FROM campaigns"))
     machine.must_run()

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns.model import Campaign
 from iglayers.core.clock import real_now
 from iglayers.senders import queries_credentials
@@ -87,14 +87,19 @@ def services(services: Services, double: Instagram) -> Services:
 
 @pytest.fixture
 async def stage(
-    double: Instagram, http: aiohttp.ClientSession, services: Services, caller: Caller, tmp_path: Path
+    double: Instagram,
+    http: aiohttp.ClientSession,
+    services: Services,
+    worker_services: Services,
+    caller: Caller,
+    tmp_path: Path,
 ) -> AsyncIterator[Stage]:
     """Webhooks on, a server that takes them, and a worker."""
     await double.call("POST", "/settings", conversations_per_s=None)
     await double.webhooks(copies=2, order="shuffled", batch_size=50, batch_wait_ms=50)
     async with serving(services) as url:
         await double.call("POST", "/app", callback=url + PATH, is_live=True)
-        async with working(services, tmp_path):
+        async with working(worker_services, tmp_path):
             stage = Stage(double, services, caller, Api(http, url, await key_of(services.db, caller)))
             yield stage
         await double.call("POST", "/app", callback=None)

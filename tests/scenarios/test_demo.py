@@ -1,4 +1,8 @@
-"""`make demo`: a whole campaign of 500 people, judged by the sandbox's own log, and nothing left behind."""
+"""`make demo`: a whole campaign of 500 people, judged by the sandbox's own log, and nothing left behind.
+
+Beside it `make demo INSTAGRAM=1 EXIT=1`, judged by the log of the Instagram that it was shown. Both mostly wait, for
+clocks, so they wait at the same time.
+"""
 
 import asyncio
 import csv
@@ -74,7 +78,24 @@ def usual_port() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def demo(usual_port: None) -> Demo:
+def official() -> Iterator[subprocess.Popen[str]]:
+    """The demo through the official API, just started; it ends by itself."""
+    with subprocess.Popen(
+        [sys.executable, "examples/official.py"],
+        cwd=ROOT,
+        env=environment() | {"EXIT": "1", "FEW": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def demo(usual_port: None, official: subprocess.Popen[str]) -> Demo:
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(
             [sys.executable, "examples/demo.py"],
@@ -187,3 +208,19 @@ def test_ctrl_c_leaves_nothing_but_the_results(demo: Demo) -> None:
     assert (demo.status, demo.left_behind) == (0, [])
     assert {row["targetId"] for row in demo.rows} == {each["targetId"] for each in demo.targets}
     assert len(demo.rows) == 480
+
+
+def test_through_the_official_api_it_completes_and_every_check_of_its_own_holds(
+    official: subprocess.Popen[str], demo: Demo
+) -> None:
+    said, _ = official.communicate(timeout=150)
+    assert official.returncode == 0, said
+    checks = re.findall(r"^([✓✗]) (.*)$", said, re.MULTILINE)
+    assert [mark for mark, _ in checks] == ["✓"] * 4, said
+    assert "4 people got a message, and nobody got two" in said
+    # One of each ending, but for those that need a real fault of the account.
+    for status in ("sent", "replied", "unknown", "skipped"):
+        assert re.search(rf"^ +{status} ", said, re.MULTILINE), status
+    [port] = re.findall(r"is ready at http://127\.0\.0\.1:(\d+)", said)
+    listening = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in listening.splitlines() if "iglayers serve" in line and f"--port {port} " in line]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from tests.locks import without_circles
 from tests.sending.world import World, until, working
 from tests.serving import Answer, Api
@@ -91,7 +91,7 @@ async def finished(world: World) -> bool:
 
 
 async def test_everything_at_once_ends_without_a_deadlock(
-    services: Services, test_caller: Caller, test_api: Api, tmp_path: Path
+    services: Services, worker_services: Services, test_caller: Caller, test_api: Api, tmp_path: Path
 ) -> None:
     world = World(services, test_caller)
     await world.speed(20_000)
@@ -106,7 +106,7 @@ async def test_everything_at_once_ends_without_a_deadlock(
         busy.limits, busy.stops,
     ]  # fmt: skip
     deadlocks = await world.value(DEADLOCKS)
-    async with without_circles(world.db), working(services, tmp_path, workers=2):
+    async with without_circles(world.db), working(worker_services, tmp_path, workers=2):
         await asyncio.gather(*(busy.keep(each, seed) for each in doings for seed in range(2)))
         assert {answer.status for answer in busy.answers} <= EXPECTED, Counter(
             str(answer) for answer in busy.answers if answer.status not in EXPECTED

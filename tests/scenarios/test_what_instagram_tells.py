@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.replies.actions_inbound import process_inbound
 from iglayers.replies.asking import ask_names

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.senders.model import Order, Sender, Transport
 from iglayers.senders.transports.assisted.transport import AssistedTransport

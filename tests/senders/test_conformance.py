@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.senders.model import (
     Conversation,

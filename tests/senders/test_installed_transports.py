@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.senders import installed, transports
 from tests.serving import Api
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core import db
 from iglayers.core.db import Database
 from iglayers.senders.transports import build

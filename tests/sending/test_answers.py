@@ -11,7 +11,7 @@ import pytest
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Caller, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core import db as database_of
 from iglayers.core.db import Database
 from iglayers.core.ids import ConversationId, MessageId

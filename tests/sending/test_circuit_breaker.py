@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Clock, real_now
 from iglayers.core.db import Database
 from iglayers.replies import actions as replies

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns import actions
 from iglayers.core.clock import Moment
 from iglayers.core.ids import ConversationId

@@ -13,7 +13,7 @@ import msgspec
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns import actions as campaigns
 from iglayers.campaigns.model import Campaign
 from iglayers.clients import actions as clients

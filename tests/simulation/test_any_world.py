@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Mode
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment
 from tests.conftest import caller_of
 from tests.sending.world import World, until, working
@@ -75,15 +75,17 @@ EVENTS_MISSING = """
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(plan=plans(), workers=st.integers(1, 3))
-async def test_any_world_keeps_every_promise(services: Services, tmp_path: Path, plan: Plan, workers: int) -> None:
+async def test_any_world_keeps_every_promise(
+    worker_services: Services, tmp_path: Path, plan: Plan, workers: int
+) -> None:
     note(f"{workers} workers, {plan}")
-    async with services.db.transaction() as conn:
+    async with worker_services.db.transaction() as conn:
         pair = dict(zip(Mode, await accounts.create_pair(conn, "Simulated"), strict=True))
-    world = World(services, await caller_of(services.db, pair[Mode.TEST], Mode.TEST))
+    world = World(worker_services, await caller_of(worker_services.db, pair[Mode.TEST], Mode.TEST))
     await world.speed(SPEED)
     owner = Owner(world, plan)
     await owner.set_up()
-    async with working(services, tmp_path, workers=workers):
+    async with working(worker_services, tmp_path, workers=workers):
         for doing in plan.doings:
             await clock_reaches(world, world.caller.now + timedelta(minutes=doing.after_minutes))
             await owner.do(doing)

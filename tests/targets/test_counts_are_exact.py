@@ -2,19 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import pytest
-
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns.model import Campaign
 from iglayers.core.crypto import Vault
-from iglayers.core.db import Database, connect
+from iglayers.core.db import Database
 from iglayers.core.errors import Conflict, NotFound
 from iglayers.reports import people
 from iglayers.targets import queries_counts
@@ -104,16 +100,8 @@ async def fold(db: Database, *, above: int) -> int:
         return await queries_counts.fold_counts(conn, above=above)
 
 
-@pytest.fixture
-async def by_keys(database_url: str) -> AsyncIterator[Database]:
-    """Workers' connections, which count one target at a time; the API's count by the statement."""
-    pool = await connect(database_url, size=10, by_keys=True)
-    yield pool
-    await pool.close()
-
-
 async def test_counts_are_those_of_the_rows_whatever_happens_at_once(
-    services: Services, test_caller: Caller, test_api: Api, tmp_path: Path, by_keys: Database
+    services: Services, worker_services: Services, test_caller: Caller, test_api: Api, tmp_path: Path
 ) -> None:
     world = World(services, test_caller)
     await world.speed(20_000)
@@ -126,7 +114,8 @@ async def test_counts_are_those_of_the_rows_whatever_happens_at_once(
         crowd.uploads, crowd.cancels_people, crowd.cancels_campaigns, crowd.deletes, crowd.merges, crowd.erases,
         crowd.takes_back, crowd.folds, crowd.folds, crowd.looks,
     ]  # fmt: skip
-    async with working(msgspec.structs.replace(services, db=by_keys), tmp_path, workers=2):
+    # Workers count one target at a time, by their connections; the API counts by the statement.
+    async with working(worker_services, tmp_path, workers=2):
         async with asyncio.TaskGroup() as group:
             for seed, each in enumerate(doings):
                 group.create_task(crowd.keep(each, seed))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database, connect
 from tests.conftest import key_of
 from tests.serving import Api, serving

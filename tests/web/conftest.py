@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from tests.serving import Api
 from tests.web.stage import Stage

@@ -8,7 +8,7 @@ import msgspec
 
 from iglayers.accounts import queries
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from tests.accounts.keys import make_key, with_settings
 from tests.serving import Answer, Api, serving

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts.model import Caller, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import ClientId
 from tests import make

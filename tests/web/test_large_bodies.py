@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from iglayers.accounts import request
-from iglayers.accounts.request import MAX_JSON_BYTES, Services
+from iglayers.accounts.request import MAX_JSON_BYTES
+from iglayers.accounts.services import Services
 from iglayers.campaigns.api_targets import MAX_BODY_BYTES
 from iglayers.contacts.api import MAX_LIST_BYTES
 from iglayers.core.db import Database

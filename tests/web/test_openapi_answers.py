@@ -1,7 +1,7 @@
 """What the application answers and tells is what the document says of it: each route called, each event provoked."""
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.campaigns.actions_imports import go_on_with_imports
 from iglayers.core.db import Database
 from iglayers.core.ids import ConversationId

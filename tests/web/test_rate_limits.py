@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.crypto import new_api_key
 from iglayers.core.db import Database
 from tests.accounts.keys import make_key, with_settings

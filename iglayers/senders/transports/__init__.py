@@ -1,6 +1,6 @@
 """The ways for messages to leave, a folder each, by name; other packages add theirs at the entry point."""
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.senders.installed import plugins
 from iglayers.senders.model import Transport
 from iglayers.senders.transports.assisted.transport import AssistedTransport

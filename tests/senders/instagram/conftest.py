@@ -3,7 +3,7 @@
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.senders.model import Sender
 from iglayers.senders.transports.instagram.transport import InstagramTransport
 from tests.doubles.control import Account, Instagram

@@ -6,7 +6,7 @@ from uuid import uuid4
 import msgspec
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment
 from iglayers.core.db import Database
 from iglayers.core.ids import ContactId, MessageId, uuid7

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.config import Settings
 from iglayers.core.db import Database
 from iglayers.senders.model import Sender

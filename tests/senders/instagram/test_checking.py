@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.crypto import Vault
 from iglayers.senders import queries_credentials

@@ -9,7 +9,7 @@ import structlog
 
 from iglayers.accounts import actions as accounts
 from iglayers.accounts.model import Caller, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.senders import actions, queries_credentials
 from iglayers.senders.model import Sender, Trouble

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.senders import queries, queries_credentials
 from iglayers.senders.model import Sender

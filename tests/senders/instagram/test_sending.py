@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from iglayers.accounts.model import Caller
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.db import Database
 from iglayers.core.ids import uuid7
 from iglayers.senders import queries_credentials

@@ -12,7 +12,7 @@ import msgspec
 from iglayers.accounts import actions as accounts
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, Mode, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.config import Settings, public_url
 from iglayers.core.crypto import keyed_hash

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.config import Settings, public_url
 from iglayers.core.crypto import SecretKeyError

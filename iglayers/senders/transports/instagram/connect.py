@@ -13,7 +13,7 @@ import msgspec
 
 from iglayers.accounts import queries as account_queries
 from iglayers.accounts.model import Caller, Mode, Scope
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core import body
 from iglayers.core.clock import Moment, real_now
 from iglayers.core.config import Settings, public_url

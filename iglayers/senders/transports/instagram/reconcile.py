@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment, real_now
 from iglayers.senders import queries_credentials
 from iglayers.senders import queries_reconciliations as queries

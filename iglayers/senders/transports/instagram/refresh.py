@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from iglayers.accounts import queries as account_queries
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import real_now
 from iglayers.core.db import Connection
 from iglayers.core.errors import Conflict, Unavailable

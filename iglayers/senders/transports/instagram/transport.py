@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from iglayers.accounts.request import Services
+from iglayers.accounts.services import Services
 from iglayers.core.clock import Moment, awake_seconds, real_now
 from iglayers.core.db import in_transaction
 from iglayers.senders import queries_credentials as queries
