@@ -24,6 +24,7 @@ from iglayers.accounts.model import Caller, Mode, Scope
 from iglayers.accounts.services import Services
 from iglayers.campaigns import actions as campaigns
 from iglayers.cli import installation
+from iglayers.cli.parts_worker import WORKER_POOL
 from iglayers.clients import actions as clients
 from iglayers.core import config, log
 from iglayers.core.db import Database
@@ -54,9 +55,13 @@ async def opened(*, sandbox_speed: float) -> AsyncGenerator[Bench, None]:
     )
     try:
         with installation.database(settings) as server:
-            pool_size = settings.worker_slots + 12
             opening = installation.services(
-                settings, server.url, pool_size=pool_size, name="iglayers benchmark", must_be_durable=True, by_keys=True
+                settings,
+                server.url,
+                pool_size=WORKER_POOL + 4,
+                name="iglayers benchmark",
+                must_be_durable=True,
+                by_keys=True,
             )
             async with opening as services:
                 yield Bench(services, await _caller(services), server.url)

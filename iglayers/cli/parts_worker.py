@@ -15,8 +15,8 @@ from iglayers.worker.process import Worker
 
 log = structlog.get_logger("cli")
 
-# Beside its slots a worker's loops need connections.
-WORKER_EXTRA_POOL = 8
+# Slots that look for work and its loops; a message that is on its way holds none.
+WORKER_POOL = 24
 
 
 def add(group: typer.Typer) -> None:
@@ -29,8 +29,7 @@ def worker(given: Given, *, supervised: Supervised = False) -> None:
     if not supervised and "IGLAYERS_HOST" not in os.environ:
         # It listens nowhere and may stand on another machine than the API: its loopback is not for webhooks.
         settings = msgspec.structs.replace(settings, host="")
-    pool_size = settings.worker_slots + WORKER_EXTRA_POOL
-    parts.run(settings, _work, name="worker", pool_size=pool_size, supervised=supervised, by_keys=True)
+    parts.run(settings, _work, name="worker", pool_size=WORKER_POOL, supervised=supervised, by_keys=True)
 
 
 async def _work(services: Services, stopping: asyncio.Event) -> None:

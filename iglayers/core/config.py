@@ -21,7 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 3000
     secret_key: str | None = None
     sandbox_speed: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] | None = None
-    worker_slots: Annotated[int, msgspec.Meta(ge=1, le=500)] = 16
+    worker_slots: Annotated[int, msgspec.Meta(ge=1, le=500)] = 32
     send_deadline_s: float = 20.0
     send_lease_s: float = 90.0
     commit_patience_s: float = 5.0

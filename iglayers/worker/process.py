@@ -34,7 +34,7 @@ log = structlog.get_logger("worker")
 
 IDLE_S = 0.2
 # Slots that may look for work at the same time; the others are delivering.
-PICKERS = 6
+PICKERS = 8
 GRACE_S = 8.0
 # Rows that the counts of one campaign may take before they are folded: a page reads them all. Every look for such
 # campaigns passes over all rows, so once an hour those that are at rest are left with few.
