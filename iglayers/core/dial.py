@@ -69,10 +69,11 @@ class Dialler:
             except OSError as error:
                 # A bad certificate says more than that nothing listens at the other address.
                 failed = failed or error
-                if peer is None or len(left) == 1:
+                if peer is not None:
+                    # It took the connection and did not shake hands: another address may.
+                    remove_addr_infos(left, peer)
+                if peer is None or not left:
                     raise failed from None
-                # It took the connection and did not shake hands: another address may.
-                remove_addr_infos(left, peer)
 
     async def _addresses(self, host: str, port: int) -> list[AddrInfoType]:
         try:

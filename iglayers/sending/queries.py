@@ -94,7 +94,7 @@ async def settle(conn: Connection, ended: Ended) -> bool:
 async def settle_free(conn: Connection, ended: Sequence[Ended]) -> set[UUID]:
     """The same for many at once, none of which gives anything back; the messages that were settled.
 
-    Left out is whose target somebody holds: this waits for nobody, so it needs no order and holds nobody up.
+    Left out is whose target or message somebody holds: this waits for nobody, so it needs no order and holds nobody up.
     """
     return await _settle(conn, _SETTLE_FREE, ended)
 
@@ -415,7 +415,13 @@ _ENDED: LiteralString = """
                      at, message_state, target_state, error_code, reason, provider_message_id, next_step,
                      next_due_at, gives_back, event_id, event_type, event_data)
         JOIN targets t ON t.id = each.target_id
-        FOR NO KEY UPDATE OF t
+"""
+
+_HELD: LiteralString = " FOR NO KEY UPDATE OF t"
+# The messages too: who counts the month anew holds many of them, and no target.
+_FREE: LiteralString = """
+        JOIN messages m ON m.id = each.message_id
+        FOR NO KEY UPDATE OF t, m SKIP LOCKED
 """
 
 _SETTLED: LiteralString = """
@@ -465,8 +471,8 @@ _SETTLED: LiteralString = """
     SELECT message_id AS id FROM message WHERE (SELECT count(*) FROM told) >= 0
 """
 
-_SETTLE: LiteralString = _ENDED + _SETTLED
-_SETTLE_FREE: LiteralString = _ENDED + " SKIP LOCKED" + _SETTLED
+_SETTLE: LiteralString = _ENDED + _HELD + _SETTLED
+_SETTLE_FREE: LiteralString = _ENDED + _FREE + _SETTLED
 
 _CLIENT_HISTORY: LiteralString = """
     SELECT c.hourly_limit, c.daily_limit,

@@ -35,6 +35,8 @@ MOST_NOT_SENT = 5
 _PATIENCE_S = 60.0
 # Outcomes of one commit.
 _TOGETHER = 50
+# More than a commit takes, and far less than a lease.
+_TOGETHER_S = 5.0
 # While several come at a time, they have so long to come together.
 _GATHER_S = 0.01
 # The database cannot be reached, is being stopped or started, is full, or is a standby for the moment.
@@ -74,6 +76,7 @@ class Settler:
         self._db: Database = db
         self._waiting: list[tuple[Ended, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._writings: set[asyncio.Task[set[UUID]]] = set()
 
     async def settle(self, attempt: Attempt, outcome: Outcome) -> bool:
         """As `settle`: what cannot be written down with others is written down alone."""
@@ -93,18 +96,30 @@ class Settler:
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-            settled: set[UUID] = set()
-            try:
-                async with self._db.connection() as conn:
-                    settled = await queries.settle_free(conn, [each for each, _ in batch])
-            except Exception as error:  # noqa: BLE001 each goes on alone, and meets its own error there
-                log.warning("message.not_settled_together", count=len(batch), error=type(error).__name__)
+            # A connection that has gone dead holds up this batch alone, and each of it goes on by itself.
+            self._writings.add(writing := asyncio.create_task(self._write_down([each for each, _ in batch])))
+            writing.add_done_callback(self._writings.discard)
+            done, _ = await asyncio.wait({writing}, timeout=_TOGETHER_S)
+            settled = writing.result() if done else set[UUID]()
             for each, written in batch:
                 if not written.done():  # one that is has been stopped waiting for
                     written.set_result(each.attempt.message_id.uuid in settled)
             if len(batch) > 1:
                 await asyncio.sleep(_GATHER_S)
         self._writing = None
+
+    async def _write_down(self, batch: list[Ended]) -> set[UUID]:
+        try:
+            async with self._db.connection() as conn:
+                return await queries.settle_free(conn, batch)
+        except Exception as error:  # noqa: BLE001 each goes on alone, and meets its own error there
+            log.warning("message.not_settled_together", count=len(batch), error=type(error).__name__)
+            return set()
+
+    async def end(self) -> None:
+        """Wait for what is being written, also for slots that were stopped meanwhile."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing}, timeout=_TOGETHER_S)
 
 
 async def _settle_once(db: Database, attempt: Attempt, outcome: Outcome) -> bool:

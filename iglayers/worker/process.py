@@ -93,6 +93,7 @@ class Worker:
         for task in [*late, *loops]:
             task.cancel()
         await asyncio.gather(*late, *loops, return_exceptions=True)
+        await self._engine.settler.end()
 
     async def _slot(self) -> None:
         """Take a step, deliver what has begun, and again."""

@@ -11,6 +11,7 @@ from iglayers.campaigns import actions as campaigns
 from iglayers.core.db import Connection
 from iglayers.senders.model import Outcome, Sent, Unknown
 from iglayers.sending import queries, send
+from iglayers.sending import settle as settling
 from iglayers.sending.model import Ended
 from tests.sending.world import World
 
@@ -88,6 +89,40 @@ async def test_a_person_whom_somebody_holds_holds_up_no_other(
         assert not waits.done()
     assert await waits
     assert [each[1] for each in await ledger(world)] == ["sent"] * 6
+
+
+async def test_a_message_that_somebody_holds_holds_up_no_other(
+    world: World, begun: list[send.Ready], commits: list[int]
+) -> None:
+    """Counting the month anew holds messages and no targets, in an order of its own."""
+    held, *others = begun
+    async with world.db.transaction() as conn:
+        await conn.execute("SELECT FROM messages WHERE id = $1 FOR UPDATE", held.attempt.message_id.uuid)
+        waits = asyncio.create_task(settle(world, held, Sent("held")))
+        assert all(await asyncio.gather(*(settle(world, each, Sent("free")) for each in others)))
+        assert commits == [5]
+        assert not waits.done()
+    assert await waits
+    assert [each[1] for each in await ledger(world)] == ["sent"] * 6
+
+
+async def test_a_writing_that_hangs_holds_up_its_own_batch_alone_and_not_for_long(
+    world: World, begun: list[send.Ready], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, as_it_is = asyncio.Event(), queries.settle_free
+
+    async def hang_once(conn: Connection, ended: Sequence[Ended]) -> set[UUID]:
+        monkeypatch.setattr(queries, "settle_free", as_it_is)
+        await hangs.wait()
+        return await as_it_is(conn, ended)
+
+    monkeypatch.setattr(queries, "settle_free", hang_once)
+    monkeypatch.setattr(settling, "_TOGETHER_S", 0.05)
+    assert all(await asyncio.gather(*(settle(world, each, Sent("known")) for each in begun[:3])))
+    assert all(await asyncio.gather(*(settle(world, each, Sent("known")) for each in begun[3:])))
+    hangs.set()
+    await world.engine.settler.end()
+    assert [(each[1], each[7]) for each in await ledger(world)] == [("sent", "message.sent")] * 6
 
 
 async def test_an_outcome_that_cannot_be_written_spoils_no_other(world: World, begun: list[send.Ready]) -> None:
