@@ -20,6 +20,7 @@ from iglayers.core.db import Connection, Database
 from iglayers.core.ids import ContactId
 from iglayers.events import queries as events
 from iglayers.reports import people, queries_retention
+from iglayers.senders import queries_inbound
 from iglayers.targets import queries_lifecycle, queries_merge
 
 log = structlog.get_logger("retention")
@@ -80,6 +81,9 @@ async def _forget(conn: Connection, caller: Caller, candidates: list[ContactId],
     if told_of:
         waited_for = await events.undelivered_of(conn, workspace_id, gone)
         gone = [each for each in gone if not waited_for.intersection(row.id.uuid for row in handles[each])]
+    names = [row.username for each in gone for row in handles[each] if row.username is not None]
+    unread = await queries_inbound.unread_of(conn, workspace_id, ids, names)
+    gone = [each for each in gone if not any({row.id.uuid, row.username} & unread for row in handles[each])]
     rows = [row for each in gone for row in handles[each]]
     await _take_out(conn, caller, rows, told_of=told_of)
     await contacts.forget(conn, workspace_id, [each.id for each in rows], at=now)

@@ -144,6 +144,21 @@ async def mark_processed(
     """, workspace_id, inbound_id, contact_id)  # fmt: skip
 
 
+async def unread_of(
+    conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str]
+) -> set[UUID | str]:
+    """Those of these people, by contact or by name, of whom something came in that nobody has read yet."""
+    found = await conn.fetch("""
+        SELECT v.contact_id, coalesce(lower(i.fact ->> 'username'), v.username)
+        FROM inbound i
+        LEFT JOIN conversations v ON v.sender_id = i.sender_id AND v.igsid = i.fact ->> 'igsid'
+        WHERE i.workspace_id = $1 AND i.processed_at IS NULL
+          AND (v.contact_id = ANY ($2::uuid[]) OR v.username = ANY ($3::text[])
+               OR lower(i.fact ->> 'username') = ANY ($3::text[]))
+    """, *plain([workspace_id, contact_ids, usernames]))  # fmt: skip
+    return {each for pair in found for each in pair if each is not None}
+
+
 async def erase(
     conn: Connection, workspace_id: WorkspaceId, contact_ids: list[ContactId], usernames: list[str],
     threads: list[Thread],

@@ -14,7 +14,7 @@ from iglayers.reports.retention import forget_quiet, go_on
 from tests.databases import PEPPER
 from tests.events.receiving import endpoint
 from tests.reports.stepping import Stepping
-from tests.reports.zoe import NAME, PERSON, TRACES, traces, wrote_to_zoe
+from tests.reports.zoe import NAME, PERSON, TRACES, came_in_unread, traces, wrote_to_zoe
 from tests.sending.world import until
 from tests.serving import Api
 from tests.targets.uploads import campaign, outcomes, people, upload, write_to
@@ -101,6 +101,16 @@ async def test_all_that_is_personal_goes_and_all_that_must_stay_stays(
     assert (met["instagramUsername"], met["forgottenAt"]) == ("ben", None)
     assert [each["status"] for each in met["targets"]] == ["sent", "sent"]
     assert (await test_api.delete(f"/suppressions/{NAME}")).status == 200
+
+
+async def test_whose_word_nobody_has_read_yet_is_kept(
+    test_api: Api, database: Database, test_caller: Caller, stepping: Stepping
+) -> None:
+    await wrote_to_zoe(test_api, database, test_caller, stepping)
+    await stepping.set_clock(stepping.now + A_YEAR + timedelta(days=1))
+    await came_in_unread(database, test_caller)
+    assert await forget(database) == 1
+    assert await names(database) == {NAME}
 
 
 async def test_who_somebody_waits_for_or_something_happened_with_is_kept(
