@@ -74,7 +74,7 @@ _BY_KEYS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
-    # Each statement changes one target: see the triggers that count them.
+    # Each statement changes one target or a few: see the triggers that count them.
     "iglayers.one_by_one": "on",
 }
 

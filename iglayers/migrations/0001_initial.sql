@@ -680,7 +680,7 @@ CREATE TRIGGER targets_change AFTER UPDATE ON targets REFERENCING OLD TABLE AS g
     FOR EACH STATEMENT WHEN (current_setting('iglayers.one_by_one', true) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION count_targets();
 
--- The engine changes one target a statement, for which this takes a third of the time. Its connections say so.
+-- The engine changes one target a statement, or a few; for one this takes a third of the time. Its connections say so.
 CREATE FUNCTION count_target() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO target_counts (campaign_id, state, code, number) VALUES
