@@ -77,27 +77,20 @@ async def test_what_ends_while_one_is_written_is_written_in_one_commit(
     assert (unknown[4], unknown[5], unknown[7]) == ("unknown", 0, "message.unknown")
 
 
-async def test_a_person_whom_somebody_holds_holds_up_no_other(
-    world: World, begun: list[send.Ready], commits: list[int]
+HELD_BY_OTHERS = [
+    "SELECT FROM targets WHERE id = (SELECT target_id FROM messages WHERE id = $1) FOR UPDATE",
+    # Counting the month anew holds messages and no targets, in an order of its own.
+    "SELECT FROM messages WHERE id = $1 FOR UPDATE",
+]
+
+
+@pytest.mark.parametrize("hold", HELD_BY_OTHERS, ids=["target", "message"])
+async def test_what_somebody_holds_holds_up_no_other(
+    hold: str, world: World, begun: list[send.Ready], commits: list[int]
 ) -> None:
     held, *others = begun
     async with world.db.transaction() as conn:
-        await conn.execute("SELECT FROM targets WHERE id = $1 FOR UPDATE", held.attempt.target_id.uuid)
-        waits = asyncio.create_task(settle(world, held, Sent("held")))
-        assert all(await asyncio.gather(*(settle(world, each, Sent("free")) for each in others)))
-        assert commits == [5]
-        assert not waits.done()
-    assert await waits
-    assert [each[1] for each in await ledger(world)] == ["sent"] * 6
-
-
-async def test_a_message_that_somebody_holds_holds_up_no_other(
-    world: World, begun: list[send.Ready], commits: list[int]
-) -> None:
-    """Counting the month anew holds messages and no targets, in an order of its own."""
-    held, *others = begun
-    async with world.db.transaction() as conn:
-        await conn.execute("SELECT FROM messages WHERE id = $1 FOR UPDATE", held.attempt.message_id.uuid)
+        assert await conn.execute(hold, held.attempt.message_id.uuid) == "SELECT 1"
         waits = asyncio.create_task(settle(world, held, Sent("held")))
         assert all(await asyncio.gather(*(settle(world, each, Sent("free")) for each in others)))
         assert commits == [5]
