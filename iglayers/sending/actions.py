@@ -15,7 +15,7 @@ from iglayers.core.ids import MessageId, WorkspaceId
 from iglayers.messages import queries as message_queries
 from iglayers.messages.model import Message, MessageNotFound, MessageState
 from iglayers.senders.model import Sent, Transport
-from iglayers.sending import answers_settle, queries, queries_answers, settle
+from iglayers.sending import answers_settle, queries_answers, queries_settle, settle
 from iglayers.sending import queries_upkeep as upkeep
 from iglayers.sending.model import Attempt, Settlement
 from iglayers.sending.model_answers import Answer
@@ -88,9 +88,9 @@ async def resolve(conn: Connection, caller: Caller, message_id: MessageId, wante
             raise InvalidState("Only a message that was not sent can be sent again.", param="requeue")
     end = _ending(attempt, wanted, reason, at)
     if wanted.requeue:
-        await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
-        await queries.free_sender(conn, attempt, at=at)
-    if not await queries.settle(conn, settle.ended(attempt, end, at)):
+        await queries_settle.lock_campaign_for_settling(conn, attempt.campaign_id)
+        await queries_settle.free_sender(conn, attempt, at=at)
+    if not await queries_settle.settle(conn, settle.ended(attempt, end, at)):
         raise InvalidState("The message was settled meanwhile.")
     await message_queries.set_author(conn, caller.workspace_id, message_id, author=caller.actor)
     return await _resolved(conn, caller, message, wanted, reason)

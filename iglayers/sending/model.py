@@ -8,7 +8,7 @@ import msgspec
 
 from iglayers.core.clock import Clock, Moment
 from iglayers.core.ids import CampaignId, ClientId, ContactId, MessageId, SenderId, TargetId, WorkspaceId
-from iglayers.messages.pacing import Limits
+from iglayers.messages.pacing import Limits, SenderPace
 from iglayers.messages.schedule import Schedule
 
 
@@ -58,9 +58,21 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
         return Limits(hourly=self.hourly_limit, daily=self.daily_limit)
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose next person is looked for, as of which moment, and how far back the ledger decides."""
+
+    pick: Pick
+    at: datetime
+    month: date
+    pace: SenderPace
+    limits: Limits  # the sender's at that moment
+    target_id: TargetId | None = None  # this person, instead of the next
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides about one person, read after all locks were taken."""
 
+    campaign_id: CampaignId
     real_now: datetime
     dispatch: str
     monthly_limit: int | None
@@ -93,8 +105,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """The ledger of one client, read while the client is locked."""
+    """The ledger of a campaign's client, read while the client is locked."""
 
+    campaign_id: CampaignId
     hourly_limit: int | None
     daily_limit: int | None
     nth_in_hour: datetime | None
@@ -142,6 +155,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
 class Begun(msgspec.Struct, frozen=True):
     """What the point of no return said: the message is in the ledger, or why it is not."""
 
+    message_id: MessageId
     begun: bool
     suppressed: bool
     contacted: bool

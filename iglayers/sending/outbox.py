@@ -26,7 +26,7 @@ from iglayers.core.ids import MessageId
 from iglayers.messages.model import MessageState
 from iglayers.senders import queries as senders
 from iglayers.senders.model import NotSent, SenderNotAvailable, SenderState, Sent, Transport, Trouble
-from iglayers.sending import looking, planning, queries, queries_outbox, refuse, settle
+from iglayers.sending import looking, planning, queries, queries_outbox, queries_settle, refuse, settle
 from iglayers.sending import queries_upkeep as upkeep
 from iglayers.sending.model import Attempt, Pick, Settlement
 from iglayers.sending.model_outbox import Card, CardNotFound, CardPlace, CardRow, CardTaken, Said, TooEarly, shown
@@ -65,7 +65,7 @@ async def claim(conn: Connection, caller: Caller, message_id: MessageId, *, tran
         return _shown(caller, card)
     if card.state is not MessageState.HANDED_OVER or card.held is not None:
         raise CardTaken(f"The card is {card.state.value}{f' by {card.author}' if card.author else ''}.")
-    client = await queries.client_history(conn, pick) if pick.client_has_limits else None
+    [client] = await queries.client_histories(conn, [pick]) if pick.client_has_limits else [None]
     seen = await looking.look(conn, pick, client, target_id=place.target_id)
     _refuse_now(seen)
     way = refuse.way({name: each for name, each in transports.items() if each.by_hand}, pick, seen.facts, seen.now)
@@ -135,7 +135,7 @@ async def challenge(conn: Connection, caller: Caller, message_id: MessageId, why
     told = _reason(why.reason)
     card = await _visible(conn, caller, message_id)
     # Campaign and sender before target and message, as every settling that changes a sender.
-    await queries.lock_campaign_for_settling(conn, card.campaign_id)
+    await queries_settle.lock_campaign_for_settling(conn, card.campaign_id)
     await senders.lock(conn, caller.workspace_id, card.sender_id)
     card = await _visible(conn, caller, message_id)
     _refuse_other(caller, card)
@@ -221,7 +221,7 @@ async def _end(conn: Connection, caller: Caller, message_id: MessageId, why: Ref
 async def _write_skip(conn: Connection, attempt: Attempt, code: str | None, reason: str) -> None:
     at = attempt.clock.shows(real_now())
     end = Settlement(message_state="skipped", target_state="skipped", error_code=code, reason=reason, gives_back=True)
-    await queries.settle(conn, settle.ended(attempt, end, at))
+    await queries_settle.settle(conn, settle.ended(attempt, end, at))
 
 
 async def _say(conn: Connection, caller: Caller, message_id: MessageId, said: Said) -> Card:
@@ -264,7 +264,7 @@ def _refuse_other(caller: Caller, card: CardRow) -> None:
 async def _settle(conn: Connection, attempt: Attempt) -> None:
     """Write down what was said of a card."""
     # Campaign and sender before target and message, as every settling that gives something back.
-    await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
+    await queries_settle.lock_campaign_for_settling(conn, attempt.campaign_id)
     await senders.lock(conn, attempt.workspace_id, attempt.sender_id)
     said = await queries_outbox.said(conn, attempt.workspace_id, attempt.message_id)
     if said is None:  # undone, or settled by another worker

@@ -27,14 +27,18 @@ class MonthFull(Exception):
     """Another worker took the month's last message between the look and the count."""
 
 
-async def rest(conn: Connection, pick: Pick, *, machine_transports: list[str]) -> None:
-    """No sender is free for this campaign, or nobody is left: find out which, and say so."""
+async def rest(conn: Connection, pick: Pick, *, machine_transports: list[str], alone: bool) -> bool:
+    """No sender is free for this campaign, or nobody is left: find out which, and say so.
+
+    False where it ends, and is not `alone` in its transaction: that waits for others, and so must not hold others.
+    """
     now = pick.clock.shows(real_now())
     if has_ended(pick.schedule, now):
-        await _end_schedule(conn, pick, now)
-        return
+        return await _end_schedule(conn, pick, now, alone=alone)
     outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=machine_transports)
     if outlook.next_due_at is None and not outlook.in_flight:
+        if not alone:
+            return False
         await _complete(conn, pick, now, machine_transports)
     elif outlook.next_due_at is None and outlook.in_hands:
         await _wait_for_operator(conn, pick)
@@ -49,6 +53,7 @@ async def rest(conn: Connection, pick: Pick, *, machine_transports: list[str]) -
     else:
         busy_until = real_now() + BUSY if outlook.busy else None
         await _wait_until(conn, pick, outlook.ready_at, rule="sender", at_most=busy_until)
+    return True
 
 
 async def _wait_until(
@@ -83,25 +88,33 @@ async def wait_for_month(conn: Connection, pick: Pick, *, now: Moment, month: da
     )  # fmt: skip
 
 
-async def postpone(conn: Connection, pick: Pick, verdict: Verdict, *, looks_again_at: datetime | None) -> None:
-    """The pace says later. A sender's own limit rests the sender; the campaign may go on with another."""
+async def postpone(
+    conn: Connection, pick: Pick, verdict: Verdict, *, looks_again_at: datetime | None, alone: bool
+) -> bool:
+    """The pace says later. A sender's own limit rests the sender; the campaign may go on with another.
+
+    False as for `rest`.
+    """
     if verdict.at is None:
-        await _end_schedule(conn, pick, pick.clock.shows(real_now()))
-    elif verdict.rule.startswith("sender."):
+        return await _end_schedule(conn, pick, pick.clock.shows(real_now()), alone=alone)
+    if verdict.rule.startswith("sender."):
         await queries_rest.rest_sender(conn, pick, ready_at=min(verdict.at, looks_again_at or verdict.at))
     else:
         blocker = Blocker.OUTSIDE_SCHEDULE.value if verdict.rule == "schedule" else None
         await _wait_until(conn, pick, verdict.at, rule=verdict.rule, blocker=blocker)
+    return True
 
 
-async def _end_schedule(conn: Connection, pick: Pick, now: Moment) -> None:
-    """At `endAt` the rest is skipped, some at a time; with nobody left the campaign completes."""
+async def _end_schedule(conn: Connection, pick: Pick, now: Moment, *, alone: bool) -> bool:
+    """At `endAt` the rest is skipped, some at a time; with nobody left the campaign completes. False as for `rest`."""
     if pick.schedule is None or not has_ended(pick.schedule, now):
         # No window opens before the end: look again then.
         assert pick.schedule is not None
         assert pick.schedule.end_at is not None
         await _wait_until(conn, pick, pick.schedule.end_at, rule="schedule", blocker=Blocker.OUTSIDE_SCHEDULE.value)
-        return
+        return True
+    if not alone:
+        return False
     data = json_bytes({"campaign": {
         "id": pick.campaign_id, "name": pick.campaign_name, "clientId": pick.client_id, "metadata": pick.metadata,
     }})  # fmt: skip
@@ -113,8 +126,10 @@ async def _end_schedule(conn: Connection, pick: Pick, now: Moment) -> None:
         outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=[])
         if outlook.next_due_at is None and not outlook.in_flight:
             await _complete(conn, pick, now, [])
-            return
-        await queries_rest.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule="schedule", blocker=None)
+        else:
+            busy_until = real_now() + BUSY
+            await queries_rest.wait_for(conn, pick, due_at=busy_until, next_at=None, rule="schedule", blocker=None)
+    return True
 
 
 async def _complete(conn: Connection, pick: Pick, now: Moment, machine_transports: list[str]) -> None:

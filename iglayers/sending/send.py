@@ -1,7 +1,7 @@
 """How one message gets sent. Read downward.
 
-    pick      queries.py  the most overdue campaign and a free sender, locked
-    look      looking.py  the next person, locked, and the ledger after that
+    pick      queries.py  the most overdue campaigns, each with a free sender, locked
+    look      looking.py  the next person of each, locked, and the ledger after that
     pace      pacing.py   every limit at once says: now, or when
     refuse    refuse.py   suppressed, contacted, no route, a missing word: final, nothing leaves
     switch    switch.py   the account of the campaign that has the better way to this person
@@ -10,8 +10,9 @@
     deliver   transports  the only network call, one request with one deadline
     settle    settle.py   outcome, event and next step in one transaction
 
-Pick to begin is one transaction. After begin a message is never sent again by itself: if the worker is lost
-there, the lease ends, the message is shown as unknown, and evidence or a person decides.
+Pick to begin is one transaction, for up to eight campaigns: what may go of them begins together, and since many rows
+are held there, it waits for nobody. After begin a message is never sent again by itself: if the worker is lost there,
+the lease ends, the message is shown as unknown, and evidence or a person decides.
 """
 
 import asyncio
@@ -21,10 +22,10 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from iglayers.core.clock import Clock, Moment, awake_seconds, real_now
+from iglayers.core.clock import Clock, awake_seconds, real_now
 from iglayers.core.config import Settings
 from iglayers.core.db import Connection, Database
-from iglayers.core.ids import EventId
+from iglayers.core.ids import ClientId, ContactId, EventId, SenderId
 from iglayers.core.wire import json_bytes
 from iglayers.messages import pacing
 from iglayers.senders.model import NotSent, Order, Outcome, Transport, Unknown
@@ -40,8 +41,8 @@ from iglayers.sending import (
     settle,
     switch,
 )
-from iglayers.sending.looking import Look, look
-from iglayers.sending.model import Attempt, Facts, Pick
+from iglayers.sending.looking import Look, look_at_next
+from iglayers.sending.model import Attempt, NewMessage, Pick
 from iglayers.sending.refuse import Refusal
 
 log = structlog.get_logger("sending")
@@ -73,22 +74,30 @@ class Ready(msgspec.Struct, frozen=True):
     commit_asked_at: float  # by a clock that counts sleep
 
 
-async def begin_next(engine: Engine) -> Ready | bool:
-    """Take one step for the most overdue campaign: a message that has begun, or whether there was anything to do."""
-    ready: Ready | bool = False
+class Step(msgspec.Struct, frozen=True):
+    """What has begun, and how many campaigns are left as they are: due, each for a step of its own."""
+
+    ready: list[Ready]
+    left: int
+
+
+async def begin_next(engine: Engine, *, at_most: int = 1) -> Step | None:
+    """Take one step for so many of the most overdue campaigns: their next messages, begun; None where none is due."""
+    picks: list[Pick] = []
+    ready: list[Ready] = []
     try:
         async with engine.db.transaction() as conn:
-            pick = await queries.pick(conn, machine_transports=engine.machine_transports)
-            if pick is not None:
-                ready = await _plan(engine, conn, pick)
+            picks = await queries.pick(conn, machine_transports=engine.machine_transports, at_most=at_most)
+            going, left = await _plan(engine, conn, picks)
+            ready = await _begin(engine, conn, going)
     except rest.MonthFull:
-        return True
+        return Step([], left=len(picks))
     except Exception:
-        if isinstance(ready, Ready):
-            # The commit failed or its answer was lost: whether or not it happened, nothing has left.
-            await settle.settle(engine.db, ready.attempt, _given_up(ready.attempt, "The commit was not confirmed."))
+        # The commit failed or its answer was lost: whether or not it happened, nothing has left.
+        outcomes = [(each.attempt, _given_up(each.attempt, "The commit was not confirmed.")) for each in ready]
+        await asyncio.gather(*(settle.settle(engine.db, *each) for each in outcomes), return_exceptions=True)
         raise
-    return ready
+    return Step(ready, left) if picks else None
 
 
 async def finish(engine: Engine, ready: Ready) -> None:
@@ -104,77 +113,107 @@ async def finish(engine: Engine, ready: Ready) -> None:
     settle.report(ready.attempt, outcome, took_s=awake_seconds() - started)
 
 
-async def _plan(engine: Engine, conn: Connection, pick: Pick) -> Ready | bool:
-    """Everything between the locks and the commit."""
+class Going(msgspec.Struct, frozen=True):
+    """A message as it will begin, if nothing is found against it then."""
+
+    pick: Pick
+    seen: Look
+    way: Open
+    message: NewMessage
+    order: Order
+
+    @property
+    def takes(self) -> set[SenderId | ContactId | ClientId]:
+        """Whose limits and ledger it changes: no other message of the same statement may stand on them."""
+        attempt = self.message.attempt
+        taken: set[SenderId | ContactId | ClientId] = {attempt.sender_id, attempt.contact_id}
+        return taken if self.seen.client is None else taken | {attempt.client_id}
+
+
+async def _plan(engine: Engine, conn: Connection, picks: list[Pick]) -> tuple[list[Going], int]:
+    """Everything between the locks and begin: who goes, and how many campaigns need a transaction of their own."""
+    seen = await look_at_next(conn, [each for each in picks if each.sender_id is not None])
+    going: list[Going] = []
+    taken: set[SenderId | ContactId | ClientId] = set()
+    left = 0
+    for pick in picks:
+        planned = await _turn(engine, conn, pick, seen.get(pick.campaign_id), alone=len(picks) == 1)
+        if not isinstance(planned, Going):
+            left += not planned
+        elif taken.isdisjoint(planned.takes):  # else it stays due
+            taken |= planned.takes
+            going.append(planned)
+    return going, left
+
+
+async def _turn(engine: Engine, conn: Connection, pick: Pick, seen: Look | None, *, alone: bool) -> Going | bool:
+    """One campaign: a message that may go, or whether this was its turn; False where it must be `alone` for it."""
     if pick.sender_id is None:
-        await rest.rest(conn, pick, machine_transports=engine.machine_transports)
+        return await rest.rest(conn, pick, machine_transports=engine.machine_transports, alone=alone)
+    if seen is None or seen.is_stale:  # somebody else holds, uses or has changed what this needs
+        await queries_rest.wait_for(conn, pick, due_at=real_now() + SOON, next_at=None, rule=None, blocker=None)
         return True
-    client = None
-    if pick.client_has_limits:
-        if not await queries.lock_client(conn, pick):
-            return await _look_again(conn, pick)
-        client = await queries.client_history(conn, pick)
-    seen = await look(conn, pick, client)
-    if seen.facts.dispatch != "running" or seen.facts.sender_busy or seen.facts.target_id is None or seen.is_stale:
-        return await _look_again(conn, pick)
-    if seen.facts.merged:  # while this waited for the person, who is another one now
-        return await _look_again(conn, pick)
     if seen.month_is_full:
         await rest.wait_for_month(conn, pick, now=seen.now, month=seen.month)
         return True
     if seen.verdict.at is None or seen.verdict.at > seen.now:
         again_at = pacing.sender_looks_again_at(seen.pace, seen.now, pick.zone)
-        await rest.postpone(conn, pick, seen.verdict, looks_again_at=again_at)
-        return True
+        return await rest.postpone(conn, pick, seen.verdict, looks_again_at=again_at, alone=alone)
     return await _write_to(engine, conn, pick, seen)
 
 
-async def _look_again(conn: Connection, pick: Pick) -> bool:
-    """Somebody else holds what this step needs."""
-    await queries_rest.wait_for(conn, pick, due_at=real_now() + SOON, next_at=None, rule=None, blocker=None)
-    return True
-
-
-async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) -> Ready | bool:
+async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) -> Going | bool:
     """Refuse, or go the way that is open; where there is none, or a person's hands alone, another account's first."""
     way = refuse.way(engine.transports, pick, seen.facts, seen.now)
     if isinstance(way, Open) and not way.transport.by_hand:
-        return await _go(engine, conn, pick, seen, way)
+        return await _write(engine, conn, pick, seen, way)
     another = await switch.to_another(conn, pick, seen, way, transports=engine.transports)
     if isinstance(another, switch.Other):
-        return await _go(engine, conn, another.pick, another.seen, another.way)
+        return await _write(engine, conn, another.pick, another.seen, another.way)
     if isinstance(another, switch.Later):
         assert seen.facts.target_id is not None
         await queries_switch.put_off(conn, pick, seen.facts.target_id, until=another.until)
         return True
     if isinstance(way, Refusal):
-        return await _skip(conn, pick, seen.facts, way, seen.now)
-    return await _go(engine, conn, pick, seen, way)
+        return await _skip(conn, pick, seen, way)
+    return await _write(engine, conn, pick, seen, way)
 
 
-async def _go(engine: Engine, conn: Connection, pick: Pick, seen: Look, way: Open) -> Ready | bool:
-    """Render and begin; where only a person may send it, hand a card to the outbox."""
-    facts, now = seen.facts, seen.now
-    address = way.permitted.address
+async def _write(engine: Engine, conn: Connection, pick: Pick, seen: Look, way: Open) -> Going | bool:
+    """Render the text of this person, which is frozen with everything that begins with it."""
+    facts, address = seen.facts, way.permitted.address
     variant, body = planning.variant(facts)
     text = refuse.text(pick, facts, body)
     if isinstance(text, Refusal):
-        return await _skip(conn, pick, facts, text, now)
-    attempt = planning.attempt(pick, facts, now, route=way.permitted.route)
-    if way.transport.by_hand:
-        await queries_outbox.hand_over(conn, attempt, variant=variant)
-        return True
+        return await _skip(conn, pick, seen, text)
+    attempt = planning.attempt(pick, facts, seen.now, route=way.permitted.route)
     message = planning.message(pick, facts, seen.limits, attempt, variant=variant, text=text, address=address)
-    begun = await queries.begin(conn, message, lease_s=engine.settings.send_lease_s)
-    if begun.month_full:
-        raise rest.MonthFull
-    if not begun.begun:
-        return await _skip(conn, pick, facts, refuse.found_at_begin(begun), now)
     order = planning.order(engine.settings, pick, facts, attempt, address=address, text=text)
-    return Ready(attempt, order, way.transport, commit_asked_at=awake_seconds())
+    return Going(pick, seen, way, message, order)
 
 
-async def _skip(conn: Connection, pick: Pick, facts: Facts, why: Refusal, now: Moment) -> bool:
+async def _begin(engine: Engine, conn: Connection, going: list[Going]) -> list[Ready]:
+    """The point of no return; what only a person may send becomes a card in the outbox."""
+    for each in going:
+        if each.way.transport.by_hand:
+            await queries_outbox.hand_over(conn, each.message.attempt, variant=each.message.variant)
+    going = [each for each in going if not each.way.transport.by_hand]
+    if not going:
+        return []
+    begun = await queries.begin(conn, [each.message for each in going], lease_s=engine.settings.send_lease_s)
+    if any(each.month_full for each in begun):
+        raise rest.MonthFull
+    ready: list[Ready] = []
+    for each, found in zip(going, begun, strict=True):
+        if found.begun:
+            ready.append(Ready(each.message.attempt, each.order, each.way.transport, commit_asked_at=awake_seconds()))
+        else:
+            await _skip(conn, each.pick, each.seen, refuse.found_at_begin(found))
+    return ready
+
+
+async def _skip(conn: Connection, pick: Pick, seen: Look, why: Refusal) -> bool:
+    facts = seen.facts
     assert facts.target_id is not None
     assert facts.contact_id is not None
     assert facts.step is not None
@@ -183,7 +222,7 @@ async def _skip(conn: Connection, pick: Pick, facts: Facts, why: Refusal, now: M
         EventId.new().uuid, facts.contact_id.uuid, json_bytes(planning.event(pick, facts) | {"message": message})
     )  # fmt: skip
     await queries.skip(
-        conn, pick, facts.target_id, step=facts.step, code=why.code, reason=why.reason, at=now, event=event
+        conn, pick, facts.target_id, step=facts.step, code=why.code, reason=why.reason, at=seen.now, event=event
     )
     return True
 

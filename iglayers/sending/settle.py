@@ -23,7 +23,7 @@ from iglayers.events.model import EventType, NewEvent
 from iglayers.senders import actions as sender_actions
 from iglayers.senders import queries as sender_queries
 from iglayers.senders.model import HandedOver, NotSent, Outcome, Sent, Unknown
-from iglayers.sending import queries
+from iglayers.sending import queries_settle
 from iglayers.sending.model import Attempt, Ended, Settlement
 
 log = structlog.get_logger("sending")
@@ -111,7 +111,7 @@ class Settler:
     async def _write_down(self, batch: list[Ended]) -> set[UUID]:
         try:
             async with self._db.connection() as conn:
-                return await queries.settle_free(conn, batch)
+                return await queries_settle.settle_free(conn, batch)
         except Exception as error:  # noqa: BLE001 each goes on alone, and meets its own error there
             log.warning("message.not_settled_together", count=len(batch), error=type(error).__name__)
             return set()
@@ -135,9 +135,9 @@ async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
     """Write an outcome down in the caller's transaction (one statement, but for NotSent)."""
     at = attempt.clock.shows(real_now())
     if isinstance(outcome, NotSent):
-        await queries.lock_campaign_for_settling(conn, attempt.campaign_id)
-        await queries.free_sender(conn, attempt, at=at)
-    settled = await queries.settle(conn, ended(attempt, settlement(attempt, outcome, at), at))
+        await queries_settle.lock_campaign_for_settling(conn, attempt.campaign_id)
+        await queries_settle.free_sender(conn, attempt, at=at)
+    settled = await queries_settle.settle(conn, ended(attempt, settlement(attempt, outcome, at), at))
     if settled and isinstance(outcome, Sent | NotSent) and outcome.rest is not None:
         await sender_queries.rest(conn, attempt.workspace_id, attempt.sender_id, outcome.rest)
     if settled and isinstance(outcome, NotSent):

@@ -45,6 +45,7 @@ async def to_another(
     if facts.step != 0 or (isinstance(way, Refusal) and way.code != "no_permitted_route"):
         return None
     assert facts.contact_id is not None
+    assert facts.target_id is not None
     by_hand = [name for name, each in transports.items() if each.by_hand] if isinstance(way, Refusal) else []
     for sender_id in await queries_switch.may_have_a_way(
         conn, pick, facts.contact_id, by_hand=by_hand, now=now, limit=MOST_LOOKED_AT

@@ -33,8 +33,10 @@ T = TypeVar("T")
 log = structlog.get_logger("worker")
 
 IDLE_S = 0.2
-# Slots that may look for work at the same time; the others are delivering.
-PICKERS = 8
+# Tasks that look for due campaigns at the same time, and messages that one begins in one commit. With more of either
+# a slot is free more often than there is something to deliver.
+PICKERS = 3
+TOGETHER = 8
 GRACE_S = 8.0
 # Rows that the counts of one campaign may take before they are folded: a page reads them all. Every look for such
 # campaigns passes over all rows, so once an hour those that are at rest are left with few.
@@ -51,7 +53,8 @@ class Worker:
         self._engine: send.Engine = send.Engine(
             services.db, services.settings, build(services), settle.Settler(services.db)
         )
-        self._looking: asyncio.Semaphore = asyncio.Semaphore(PICKERS)
+        self._slots: asyncio.Semaphore = asyncio.Semaphore(services.settings.worker_slots)
+        self._on_the_way: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Event = asyncio.Event()
         self._mark: sweep.DatabaseMark = sweep.DatabaseMark(services.settings.data_dir)
 
@@ -86,32 +89,51 @@ class Worker:
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
             asyncio.create_task(self._every(60.0, lambda: retention.forget_quiet(db))),
         ]
-        slots = [asyncio.create_task(self._slot()) for _ in range(self._services.settings.worker_slots)]
-        slots.append(asyncio.create_task(deliver.work(self._services, self._stopping)))
+        sending = [asyncio.create_task(self._send()), asyncio.create_task(deliver.work(self._services, self._stopping))]
         await self._stopping.wait()
-        _, late = await asyncio.wait(slots, timeout=GRACE_S)
+        _, late = await asyncio.wait(sending, timeout=GRACE_S)
         for task in [*late, *loops]:
             task.cancel()
         await asyncio.gather(*late, *loops, return_exceptions=True)
         await self._engine.settler.end()
 
-    async def _slot(self) -> None:
-        """Take a step, deliver what has begun, and again."""
-        while not self._stopping.is_set():
-            ready = await self._guarded(self._look)
-            if isinstance(ready, send.Ready):
-                await self._guarded(lambda ready=ready: send.finish(self._engine, ready))
+    async def _send(self) -> None:
+        """Begin and deliver until stopped; ends when nothing is on its way any more."""
+        await asyncio.gather(*(self._begin() for _ in range(PICKERS)))
+        await asyncio.gather(*self._on_the_way)
 
-    async def _look(self) -> send.Ready | bool:
-        """The next message to deliver; waits here, so that few slots ask while there is nothing to do."""
-        async with self._looking:
-            ready: send.Ready | bool = False
-            while not self._stopping.is_set():
-                ready = await send.begin_next(self._engine)
-                if ready is not False:
-                    return ready
+    async def _begin(self) -> None:
+        """Begin what is due, as many messages as there are slots for, and have them delivered."""
+        left = 0
+        while not self._stopping.is_set():
+            slots = await self._take_slots(1 if left else TOGETHER)
+            step = await self._guarded(lambda slots=slots: send.begin_next(self._engine, at_most=slots))
+            ready = [] if step is None else step.ready
+            for each in ready:
+                task = asyncio.create_task(self._deliver(each))
+                self._on_the_way.add(task)
+                task.add_done_callback(self._on_the_way.discard)
+            for _ in range(slots - len(ready)):
+                self._slots.release()
+            if step is None:
                 await self._sleep(await self._until_due_s())
-            return ready
+            else:
+                left = step.left or max(0, left - 1)
+
+    async def _take_slots(self, at_most: int) -> int:
+        """Wait for a slot, and take what else is free."""
+        await self._slots.acquire()
+        taken = 1
+        while taken < at_most and not self._slots.locked():
+            await self._slots.acquire()
+            taken += 1
+        return taken
+
+    async def _deliver(self, ready: send.Ready) -> None:
+        try:
+            await self._guarded(lambda: send.finish(self._engine, ready))
+        finally:
+            self._slots.release()
 
     async def _until_due_s(self) -> float:
         """Seconds until the next campaign is due, at most IDLE_S."""

@@ -74,7 +74,8 @@ class Stepping:
 
     async def _take_a_step(self) -> bool:
         """Whether a message went out."""
-        ready = await send.begin_next(self.engine)
-        if isinstance(ready, send.Ready):
-            await send.finish(self.engine, ready)
-        return isinstance(ready, send.Ready)
+        step = await send.begin_next(self.engine)
+        ready = [] if step is None else step.ready
+        for each in ready:
+            await send.finish(self.engine, each)
+        return bool(ready)

@@ -239,8 +239,8 @@ async def test_a_merge_against_a_message_that_begins_never_writes_twice(
         stepping.advance(minutes=60)
         await stepping.set_clock(stepping.now)
 
-        ready, answer = await asyncio.gather(send.begin_next(stepping.engine), merge(test_api, *names))
-        if isinstance(ready, send.Ready):
+        step, answer = await asyncio.gather(send.begin_next(stepping.engine), merge(test_api, *names))
+        for ready in [] if step is None else step.ready:
             await send.finish(stepping.engine, ready)
         if answer.status == 409:
             refused += 1

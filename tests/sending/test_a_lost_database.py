@@ -67,6 +67,24 @@ async def test_a_commit_whose_answer_is_lost_is_given_up_before_the_first_byte(
     assert (await world.delivered(), await world.attempts("jane")) == (["jane"], ["not_sent", "sent"])
 
 
+async def test_all_that_began_in_a_commit_whose_answer_is_lost_are_given_up(
+    world: World, far: tuple[Relay, Database]
+) -> None:
+    people = ["jane", "joe", "lea"]
+    for name in people[1:]:
+        await world.sender(f"sender.of.{name}")
+        await world.campaign([name])
+    far[0].cut_after = b"COMMIT"
+    with pytest.raises(LOST):
+        await send.begin_next(world.engine, at_most=8)
+    assert [await world.attempts(each) for each in people] == [["not_sent"]] * 3
+    assert await world.value("SELECT count(*) FROM first_contacts") == 0
+    await world.later(minutes=1)
+    await world.send()
+    assert sorted(await world.delivered()) == people
+    assert [await world.attempts(each) for each in people] == [["not_sent", "sent"]] * 3
+
+
 @pytest.mark.parametrize("moment", ["cut_before", "cut_after"])
 async def test_an_outcome_is_written_down_once_however_often_the_connection_is_lost(
     moment: str, world: World, far: tuple[Relay, Database]

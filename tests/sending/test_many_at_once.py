@@ -136,7 +136,7 @@ async def test_nothing_begins_after_dispatch_has_been_paused(world: World) -> No
             await message_queries.stop_begins(conn)
             await account_queries.pause_dispatch(conn, reason="a test")
         at_commit = await begun(world)
-        assert [await send.begin_next(world.engine) for _ in range(30)] == [False] * 30
+        assert [await send.begin_next(world.engine) for _ in range(30)] == [None] * 30
         assert await begun(world) == at_commit
         async with world.db.transaction() as conn:
             await account_queries.resume_dispatch(conn)

@@ -14,9 +14,8 @@ IS_DUE = "SELECT due_at <= clock_timestamp() FROM campaigns"
 
 async def look(world: World, conn: Connection) -> None:
     """A worker that finds nothing to do now and plans when to look again; not committed yet."""
-    pick = await queries.pick(conn, machine_transports=world.engine.machine_transports)
-    assert pick is not None
-    await rest.rest(conn, pick, machine_transports=world.engine.machine_transports)
+    [pick] = await queries.pick(conn, machine_transports=world.engine.machine_transports, at_most=1)
+    await rest.rest(conn, pick, machine_transports=world.engine.machine_transports, alone=True)
 
 
 async def test_people_who_come_while_a_worker_finds_nobody_left(world: World) -> None:

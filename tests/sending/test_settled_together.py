@@ -10,7 +10,7 @@ import pytest
 from iglayers.campaigns import actions as campaigns
 from iglayers.core.db import Connection
 from iglayers.senders.model import Outcome, Sent, Unknown
-from iglayers.sending import queries, send
+from iglayers.sending import queries_settle, send
 from iglayers.sending import settle as settling
 from iglayers.sending.model import Ended
 from tests.sending.world import World
@@ -31,14 +31,14 @@ async def begun(world: World) -> list[send.Ready]:
 def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many outcomes each commit has taken that took several."""
     sizes: list[int] = []
-    as_it_is = queries.settle_free
+    as_it_is = queries_settle.settle_free
 
     async def counted(conn: Connection, ended: Sequence[Ended]) -> set[UUID]:
         settled = await as_it_is(conn, ended)
         sizes.append(len(settled))
         return settled
 
-    monkeypatch.setattr(queries, "settle_free", counted)
+    monkeypatch.setattr(queries_settle, "settle_free", counted)
     return sizes
 
 
@@ -102,14 +102,14 @@ async def test_what_somebody_holds_holds_up_no_other(
 async def test_a_writing_that_hangs_holds_up_its_own_batch_alone_and_not_for_long(
     world: World, begun: list[send.Ready], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hangs, as_it_is = asyncio.Event(), queries.settle_free
+    hangs, as_it_is = asyncio.Event(), queries_settle.settle_free
 
     async def hang_once(conn: Connection, ended: Sequence[Ended]) -> set[UUID]:
-        monkeypatch.setattr(queries, "settle_free", as_it_is)
+        monkeypatch.setattr(queries_settle, "settle_free", as_it_is)
         await hangs.wait()
         return await as_it_is(conn, ended)
 
-    monkeypatch.setattr(queries, "settle_free", hang_once)
+    monkeypatch.setattr(queries_settle, "settle_free", hang_once)
     monkeypatch.setattr(settling, "_TOGETHER_S", 0.05)
     assert all(await asyncio.gather(*(settle(world, each, Sent("known")) for each in begun[:3])))
     assert all(await asyncio.gather(*(settle(world, each, Sent("known")) for each in begun[3:])))

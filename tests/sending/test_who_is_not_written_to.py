@@ -1,14 +1,13 @@
 """People who are refused: nothing leaves, the target says why, and everybody else goes on."""
 
-import asyncio
-
 import pytest
 
 from iglayers.core.ids import uuid7
+from iglayers.sending import send
 from tests import make
-from tests.sending.world import World, until
+from tests.sending.world import World
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+PASSED_OVER = send.Step([], left=0)
 
 WHY = {
     "suppressed": "target_suppressed",
@@ -107,15 +106,14 @@ async def test_a_campaign_that_does_not_use_the_only_open_route_skips(world: Wor
     assert await world.attempts("jane") == []
 
 
-async def test_a_suppression_between_the_look_and_the_begin_is_seen(world: World) -> None:
-    """The contact is held by the one who suppresses; the begin waits for it and sees what was written."""
+async def test_a_person_is_not_written_to_while_they_are_being_suppressed(world: World) -> None:
+    """The contact is held by the one who suppresses: they are passed over, and the next look sees what was written."""
     await world.sender()
     await world.campaign(["jane"])
     contact_id = await world.value("SELECT id FROM contacts WHERE username = 'jane'")
     async with world.db.transaction() as conn:
         await conn.execute("SELECT 1 FROM contacts WHERE id = $1 FOR NO KEY UPDATE", contact_id)
-        sending = asyncio.create_task(world.send())
-        await until(lambda: world.all(WAITING))
+        assert await send.begin_next(world.engine) == PASSED_OVER
         await conn.execute(
             """
             INSERT INTO suppressions (id, workspace_id, contact_id, source, created_at)
@@ -123,7 +121,7 @@ async def test_a_suppression_between_the_look_and_the_begin_is_seen(world: World
             """,
             uuid7(), world.caller.workspace_id.uuid, contact_id,
         )  # fmt: skip
-    await sending
+    await world.send()
     assert (await world.target("jane"))["state"] == "skipped"
     assert await world.delivered() == []
 
@@ -147,16 +145,15 @@ async def test_a_target_that_a_merge_left_under_its_old_name_is_the_person_who_i
     assert await world.value("SELECT username FROM contacts k JOIN messages m ON m.contact_id = k.id") == "new"
 
 
-async def test_a_merge_between_the_look_and_the_begin_is_seen(world: World) -> None:
-    """The begin waits for the person, finds another one, and looks again: then that one is suppressed."""
+async def test_a_person_is_not_written_to_while_they_are_being_merged(world: World) -> None:
+    """They are passed over, and the next look sees another one, who is suppressed."""
     await world.sender()
     await world.campaign(["old"])
     await make.suppression(world.db, world.caller, "new")
     async with world.db.transaction() as conn:
         await conn.execute(MERGE, "old", "new")
-        sending = asyncio.create_task(world.send())
-        await until(lambda: world.all(WAITING))
-    await sending
+        assert await send.begin_next(world.engine) == PASSED_OVER
+    await world.send()
     assert await world.delivered() == []
     assert await world.all("SELECT state, error_code FROM targets") == [("skipped", "target_suppressed")]
 

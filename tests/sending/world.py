@@ -30,7 +30,7 @@ from iglayers.sending import queries_rest, send, settle, sweep
 from iglayers.targets import actions as targets
 from iglayers.targets import rows
 from iglayers.targets.model import UploadCampaign
-from iglayers.worker.process import Worker
+from iglayers.worker.process import TOGETHER, Worker
 from tests import make
 from tests.databases import PEPPER
 
@@ -105,9 +105,11 @@ class World:
 
     async def begin(self) -> send.Ready:
         """The next message, begun and not delivered."""
-        while not isinstance(ready := await send.begin_next(self.engine), send.Ready):
-            assert ready, "nothing is due"
-        return ready
+        while True:
+            step = await send.begin_next(self.engine)
+            assert step is not None, "nothing is due"
+            if step.ready:
+                return step.ready[0]
 
     async def finish(self, ready: send.Ready) -> None:
         await send.finish(self.engine, ready)
@@ -115,17 +117,19 @@ class World:
     async def send(self) -> list[send.Ready]:
         """Send whatever is due, until nothing is due for a second or only waits for others; what was begun."""
         begun: list[send.Ready] = []
-        waited = 0
+        waited = left = 0
         while waited < _MOST_WAITS:
-            ready = await send.begin_next(self.engine)
-            if isinstance(ready, send.Ready):
-                begun.append(ready)
-                await send.finish(self.engine, ready)
-                waited = 0
-            elif not ready:
+            step = await send.begin_next(self.engine, at_most=1 if left else TOGETHER)
+            if step is None:
                 waited += 1
                 if not await self._wait_for_due():
                     break
+                continue
+            left = step.left or max(0, left - 1)
+            for ready in step.ready:
+                begun.append(ready)
+                await send.finish(self.engine, ready)
+                waited = 0
         return begun
 
     async def _wait_for_due(self) -> bool:
