@@ -49,6 +49,8 @@ log = structlog.get_logger("sending")
 
 # A row that we need is held by another worker: look again this soon.
 SOON = timedelta(milliseconds=20)
+# A campaign for which a step failed, alone: a bug of ours, which must not hold up all others.
+BROKEN = timedelta(seconds=5)
 
 
 class Engine(msgspec.Struct, frozen=True):
@@ -92,11 +94,18 @@ async def begin_next(engine: Engine, *, at_most: int = 1) -> Step | None:
             ready = await _begin(engine, conn, going)
     except rest.MonthFull:
         return Step([], left=len(picks))
-    except Exception:
+    except Exception as error:
         # The commit failed or its answer was lost: whether or not it happened, nothing has left.
         outcomes = [(each.attempt, _given_up(each.attempt, "The commit was not confirmed.")) for each in ready]
         await asyncio.gather(*(settle.settle(engine.db, *each) for each in outcomes), return_exceptions=True)
-        raise
+        if isinstance(error, settle.DATABASE_AWAY) or not picks:
+            raise
+        log.exception("step.failed", campaign_ids=[str(each.campaign_id) for each in picks])
+        if len(picks) == 1:
+            async with engine.db.connection() as conn:
+                await _look_again(conn, picks[0], after=BROKEN)
+            return Step([], left=0)
+        return Step([], left=len(picks))
     return Step(ready, left) if picks else None
 
 
@@ -151,7 +160,7 @@ async def _turn(engine: Engine, conn: Connection, pick: Pick, seen: Look | None,
     if pick.sender_id is None:
         return await rest.rest(conn, pick, machine_transports=engine.machine_transports, alone=alone)
     if seen is None or seen.is_stale:  # somebody else holds, uses or has changed what this needs
-        await queries_rest.wait_for(conn, pick, due_at=real_now() + SOON, next_at=None, rule=None, blocker=None)
+        await _look_again(conn, pick, after=SOON)
         return True
     if seen.month_is_full:
         await rest.wait_for_month(conn, pick, now=seen.now, month=seen.month)
@@ -160,6 +169,10 @@ async def _turn(engine: Engine, conn: Connection, pick: Pick, seen: Look | None,
         again_at = pacing.sender_looks_again_at(seen.pace, seen.now, pick.zone)
         return await rest.postpone(conn, pick, seen.verdict, looks_again_at=again_at, alone=alone)
     return await _write_to(engine, conn, pick, seen)
+
+
+async def _look_again(conn: Connection, pick: Pick, *, after: timedelta) -> None:
+    await queries_rest.wait_for(conn, pick, due_at=real_now() + after, next_at=None, rule=None, blocker=None)
 
 
 async def _write_to(engine: Engine, conn: Connection, pick: Pick, seen: Look) -> Going | bool:

@@ -25,6 +25,7 @@ from iglayers.senders import queries as sender_queries
 from iglayers.senders.model import HandedOver, NotSent, Outcome, Sent, Unknown
 from iglayers.sending import queries_settle
 from iglayers.sending.model import Attempt, Ended, Settlement
+from iglayers.targets import queries as targets
 
 log = structlog.get_logger("sending")
 ATTEMPTS = Counter("iglayers_messages_total", "Attempts by outcome", ["outcome"])
@@ -137,6 +138,10 @@ async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
     if isinstance(outcome, NotSent):
         await queries_settle.lock_campaign_for_settling(conn, attempt.campaign_id)
         await queries_settle.free_sender(conn, attempt, at=at)
+        if outcome.opted_out:
+            # The person too, before message and month: whoever begins holds their person and waits for the month.
+            await targets.lock(conn, attempt.workspace_id, [attempt.target_id.uuid])
+            await contacts.lock(conn, attempt.workspace_id, [attempt.contact_id])
     settled = await queries_settle.settle(conn, ended(attempt, settlement(attempt, outcome, at), at))
     if settled and isinstance(outcome, Sent | NotSent) and outcome.rest is not None:
         await sender_queries.rest(conn, attempt.workspace_id, attempt.sender_id, outcome.rest)
@@ -152,8 +157,7 @@ async def apply(conn: Connection, attempt: Attempt, outcome: Outcome) -> bool:
 
 
 async def _opt_out(conn: Connection, attempt: Attempt, outcome: NotSent, at: Moment) -> None:
-    """The person blocked the account or stopped its messages: nobody in the workspace writes to them again."""
-    await contacts.lock(conn, attempt.workspace_id, [attempt.contact_id])
+    """The person, held, blocked the account or stopped its messages: nobody in the workspace writes to them again."""
     is_news = await contact_actions.opt_out(
         conn, workspace_id=attempt.workspace_id, contact_id=attempt.contact_id, reason=outcome.reason, now=at
     )

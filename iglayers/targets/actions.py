@@ -159,7 +159,7 @@ async def _queue_again(this: Upload) -> None:
     if not again:
         return
     ids = [each.target_id for each in again]
-    await queries.lock_ended(this.conn, this.caller.workspace_id, ids)
+    await queries.lock(this.conn, this.caller.workspace_id, ids)
     queued = await queries.queue_again(
         this.conn, this.caller.workspace_id, ids=ids, people=[each.row for each in again], now=this.now
     )

@@ -73,8 +73,8 @@ async def insert(  # noqa: PLR0913 three columns of the same rows
     return set(ids) - {each[0] for each in found}
 
 
-async def lock_ended(conn: Connection, workspace_id: WorkspaceId, ids: list[UUID]) -> None:
-    """Hold targets that are to be queued again; what `queue_again` reads afterwards is true until it commits."""
+async def lock(conn: Connection, workspace_id: WorkspaceId, ids: list[UUID]) -> None:
+    """Hold targets; what is read of them afterwards is true until the transaction ends."""
     await execute(conn, """
         SELECT id
         FROM targets

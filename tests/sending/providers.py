@@ -1,10 +1,11 @@
-"""Providers that behave as no sandbox does: one that answers when it is told to, one that breaks."""
+"""Providers that behave as no sandbox does: one that answers when it is told to, and some that break."""
 
 import asyncio
+from datetime import datetime
 from typing import NoReturn
 
 from iglayers.core.db import Database
-from iglayers.senders.model import Order, Outcome
+from iglayers.senders.model import Conversation, NotPermitted, Order, Outcome, Permitted, Recipient
 from iglayers.senders.transports.sandbox.transport import SandboxTransport
 
 
@@ -27,3 +28,14 @@ class BrokenProvider(SandboxTransport):
 
     async def deliver(self, order: Order) -> NoReturn:
         raise LookupError(order.message_id)
+
+
+class PoisonedProvider(SandboxTransport):
+    """Fails for one person before anything leaves, while it is asked whether they may be written to."""
+
+    def permitted(
+        self, recipient: Recipient, conversation: Conversation | None, now: datetime
+    ) -> Permitted | NotPermitted:
+        if recipient.username == "poison":
+            raise LookupError(recipient.username)
+        return super().permitted(recipient, conversation, now)

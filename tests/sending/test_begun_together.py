@@ -8,6 +8,7 @@ from iglayers.campaigns.model import Campaign
 from iglayers.core.ids import ClientId
 from iglayers.sending import send
 from tests import make
+from tests.sending.providers import PoisonedProvider
 from tests.sending.world import World
 
 
@@ -180,3 +181,20 @@ async def test_cards_of_one_account_are_handed_over_one_at_a_time(world: World) 
     assert await world.value("SELECT count(*) FROM messages WHERE state = 'handed_over'") == 1
     await world.send()
     assert await world.value("SELECT count(*) FROM messages WHERE state = 'handed_over'") == 2
+
+
+async def test_a_campaign_that_breaks_is_put_off_and_stops_no_other(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.engine.transports["sandbox"] = PoisonedProvider(world.db)
+    poisoned, *_ = await campaigns_with_senders(world, ["poison"], ["a"], ["b"])
+    taken = await step(world)
+    assert (taken.ready, taken.left) == ([], 3)
+    await world.send()
+    assert sorted(await world.delivered()) == ["a", "b"]
+    waits_s = await world.value(
+        "SELECT extract(epoch FROM due_at - clock_timestamp()) FROM campaigns WHERE id = $1", poisoned.id.uuid
+    )
+    assert 3 < waits_s <= 5
+    assert str(poisoned.id) in capsys.readouterr().out
+    assert await world.people(poisoned) == {"poison": "queued"}

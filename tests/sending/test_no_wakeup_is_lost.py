@@ -6,9 +6,8 @@ from iglayers.campaigns import actions as campaigns
 from iglayers.campaigns import queries as campaign_queries
 from iglayers.core.db import Connection
 from iglayers.sending import queries, rest, sweep
-from tests.sending.world import World, until
+from tests.sending.world import WAITING, World, until
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 IS_DUE = "SELECT due_at <= clock_timestamp() FROM campaigns"
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from iglayers.campaigns import actions as campaigns
 from iglayers.core.db import Connection
-from iglayers.senders.model import Outcome, Sent, Unknown
+from iglayers.senders.model import NotSent, Outcome, Sent, Unknown
 from iglayers.sending import queries_settle, send
 from iglayers.sending import settle as settling
 from iglayers.sending.model import Ended
-from tests.sending.world import World
+from tests.sending.world import WAITING, World, until
 
 NAMES = [f"sandbox.silent.{number}" for number in range(6)]
 
@@ -154,3 +154,22 @@ async def test_what_happened_meanwhile_stands(world: World, begun: list[send.Rea
     assert {each["state"] for each in targets if each["id"] == replied.attempt.target_id.uuid} == {"replied"}
     assert sorted(each["state"] for each in targets) == ["replied"] + ["sent"] * 5
     assert {each["next_due_at"] for each in targets} == {None}
+
+
+async def test_who_asks_not_to_be_written_to_is_held_before_the_month(world: World) -> None:
+    """A begin holds its person and waits for the month's row: settling in the other order would be a deadlock."""
+    await world.set_workspace(monthly_limit=10)
+    await world.sender()
+    await world.campaign(["jane"])
+    ready = await world.begin()
+    blocked = NotSent(code="recipient_unavailable", reason="Jane has blocked the account.", opted_out=True)
+    async with world.db.transaction() as conn:
+        await conn.execute("SELECT FROM contacts WHERE username = 'jane' FOR NO KEY UPDATE")
+        writing = asyncio.create_task(settle(world, ready, blocked))
+        await until(lambda: world.all(WAITING))
+        await conn.execute("SET LOCAL lock_timeout = '2s'")
+        await conn.execute("UPDATE usage_months SET sent = sent + 1")
+    assert await writing
+    assert await world.value("SELECT source FROM suppressions") == "opt_out"
+    assert len(await world.events("contact.opted_out")) == 1
+    assert await world.sent_this_month() == 1

@@ -39,6 +39,8 @@ from tests.databases import PEPPER
 UNLIMITED: dict[str, Any] = {
     "transport": "sandbox", "hourly_limit": 1_000, "daily_limit": 24_000, "ramp": False, "min_gap_seconds": 0,
 }  # fmt: skip
+# Who waits for a lock.
+WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 _SOON = timedelta(seconds=1)
 _MOST_WAITS = 10
 
