@@ -71,8 +71,9 @@ $(VENDOR): $(ASSETS)/package.json $(ASSETS)/package-lock.json $(ASSETS)/build.mj
 demo: setup ## a whole campaign on a throw-away installation (EXIT=1: end afterwards, INSTAGRAM=1: the official API)
 	@EXIT=$(EXIT) $(BIN)/python examples/$(if $(INSTAGRAM),official,demo).py
 
+# All of them in a process for each core, each with a PostgreSQL of its own; those that are named, in one process.
 test: setup $(NODE_PACKAGES) browser ## the tests (ARGS="tests/campaigns -x")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n auto --maxprocesses 4 --dist loadfile)
 
 # For the samples in Node; on a machine without Node their tests say that they were left out.
 $(NODE_PACKAGES): tests/node/package.json tests/node/package-lock.json

@@ -68,7 +68,7 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def usual_port() -> Iterator[None]:
+def usual_port(port_3000: None) -> Iterator[None]:
     """Somebody has port 3000."""
     with socket.socket() as other:
         with suppress(OSError):

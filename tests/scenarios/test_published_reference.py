@@ -65,7 +65,7 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
+def installation(port_3000: None) -> Iterator[Installation]:
     assert shutil.which("curl"), "This test runs the published curl commands and needs curl, which is not installed."
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

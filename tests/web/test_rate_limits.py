@@ -91,7 +91,7 @@ async def test_a_refused_call_has_no_effect(
         assert await conn.fetchval("SELECT count(*) FROM clients") == 2
 
 
-@pytest.mark.parametrize("wrong", [new_api_key("live"), "nonsense"])
+@pytest.mark.parametrize("wrong", [new_api_key("live"), "nonsense"], ids=["well formed", "nonsense"])
 async def test_who_guesses_keys_is_stopped_and_known_keys_go_on(api: Api, wrong: str) -> None:
     assert (await api.get("/me")).status == 200
     answers = [await api.with_key(wrong).get("/me") for _ in range(25)]
