@@ -125,6 +125,13 @@ async def lock_alone(
     """, workspace_id, campaign_id, only) is not None  # fmt: skip
 
 
+async def lock_alone_if_free(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId) -> bool:
+    """The same without waiting; False while somebody holds it, such as an upload in flight."""
+    return await value(conn, """
+        SELECT true FROM campaigns WHERE workspace_id = $1 AND id = $2 FOR UPDATE SKIP LOCKED
+    """, workspace_id, campaign_id) is not None  # fmt: skip
+
+
 async def lock_for_upload(
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, only: ClientId | None
 ) -> Campaign | None:

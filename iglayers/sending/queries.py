@@ -379,7 +379,8 @@ _BEGUN: LiteralString = """
         FROM begun b
         WHERE s.id = b.sender_id
     ), month AS MATERIALIZED (
-        SELECT workspace_id, usage_month AS month, count(*)::int AS more, min(monthly_limit) AS most
+        SELECT workspace_id, usage_month AS month, count(*)::int AS more, min(monthly_limit) AS most,
+               max(begun_at) AS at
         FROM begun
         WHERE usage_month IS NOT NULL
         GROUP BY workspace_id, usage_month
@@ -393,8 +394,8 @@ _BEGUN: LiteralString = """
                 SELECT most FROM month WHERE workspace_id = u.workspace_id AND month = u.month)
         RETURNING workspace_id, month, sent
     ), warned AS MATERIALIZED (
-        SELECT record_event(event_id(), workspace_id, 'usage.warning', (SELECT max(begun_at) FROM begun), NULL, NULL,
-            NULL, json_build_object('usage', json_build_object(
+        SELECT record_event(event_id(), workspace_id, 'usage.warning', month.at, NULL, NULL, NULL,
+            json_build_object('usage', json_build_object(
                 'month', to_char(month, 'YYYY-MM'), 'sent', reached.sent, 'limit', month.most)))
         FROM counted
         JOIN month USING (workspace_id, month)

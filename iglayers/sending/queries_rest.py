@@ -14,7 +14,7 @@ async def wait_for(
     """When a worker looks at the campaign again, when it may go on, and what it waits for."""
     await execute(conn, """
         UPDATE campaigns SET due_at = $3, next_at = $4, limited_by = $5, blocked_reason = $6
-        WHERE workspace_id = $1 AND id = $2
+        WHERE workspace_id = $1 AND id = $2 AND state = 'running'
     """, pick.workspace_id, pick.campaign_id, due_at, next_at, rule, blocker)  # fmt: skip
 
 

@@ -30,15 +30,13 @@ class MonthFull(Exception):
 async def rest(conn: Connection, pick: Pick, *, machine_transports: list[str], alone: bool) -> bool:
     """No sender is free for this campaign, or nobody is left: find out which, and say so.
 
-    False where it ends, and is not `alone` in its transaction: that waits for others, and so must not hold others.
+    False where its schedule ends and it is not `alone` in its transaction: that waits for people whom others hold.
     """
     now = pick.clock.shows(real_now())
     if has_ended(pick.schedule, now):
         return await _end_schedule(conn, pick, now, alone=alone)
     outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=machine_transports)
     if outlook.next_due_at is None and not outlook.in_flight:
-        if not alone:
-            return False
         await _complete(conn, pick, now, machine_transports)
     elif outlook.next_due_at is None and outlook.in_hands:
         await _wait_for_operator(conn, pick)
@@ -133,8 +131,10 @@ async def _end_schedule(conn: Connection, pick: Pick, now: Moment, *, alone: boo
 
 
 async def _complete(conn: Connection, pick: Pick, now: Moment, machine_transports: list[str]) -> None:
-    """Everybody has an end. Waits for uploads in flight, then looks once more."""
-    await campaign_queries.lock_alone(conn, pick.workspace_id, pick.campaign_id, only=None)
+    """Everybody has an end. While an upload is in flight it is looked at again soon, and once more afterwards."""
+    if not await campaign_queries.lock_alone_if_free(conn, pick.workspace_id, pick.campaign_id):
+        await queries_rest.wait_for(conn, pick, due_at=real_now() + BUSY, next_at=None, rule=None, blocker=None)
+        return
     outlook = await queries_rest.outlook(conn, pick, now=now, machine_transports=machine_transports)
     if outlook.next_due_at is not None or outlook.in_flight:
         return

@@ -89,36 +89,42 @@ class Worker:
             asyncio.create_task(self._every(3_600.0, self._keep_house)),
             asyncio.create_task(self._every(60.0, lambda: retention.forget_quiet(db))),
         ]
-        sending = [asyncio.create_task(self._send()), asyncio.create_task(deliver.work(self._services, self._stopping))]
+        pickers = [asyncio.create_task(self._begin()) for _ in range(PICKERS)]
+        webhooks = asyncio.create_task(deliver.work(self._services, self._stopping))
         await self._stopping.wait()
-        _, late = await asyncio.wait(sending, timeout=GRACE_S)
-        for task in [*late, *loops]:
+        for _ in pickers:  # those that wait for a slot end too
+            self._slots.release()
+        await asyncio.wait([asyncio.create_task(self._delivered(pickers)), webhooks], timeout=GRACE_S)
+        late = [*pickers, *self._on_the_way, webhooks, *loops]
+        for task in late:
             task.cancel()
-        await asyncio.gather(*late, *loops, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)
         await self._engine.settler.end()
-
-    async def _send(self) -> None:
-        """Begin and deliver until stopped; ends when nothing is on its way any more."""
-        await asyncio.gather(*(self._begin() for _ in range(PICKERS)))
-        await asyncio.gather(*self._on_the_way)
 
     async def _begin(self) -> None:
         """Begin what is due, as many messages as there are slots for, and have them delivered."""
         left = 0
         while not self._stopping.is_set():
             slots = await self._take_slots(1 if left else TOGETHER)
-            step = await self._guarded(lambda slots=slots: send.begin_next(self._engine, at_most=slots))
+            step = None
+            if not self._stopping.is_set():
+                step = await self._guarded(lambda slots=slots: send.begin_next(self._engine, at_most=slots))
             ready = [] if step is None else step.ready
             for each in ready:
-                task = asyncio.create_task(self._deliver(each))
-                self._on_the_way.add(task)
+                self._on_the_way.add(task := asyncio.create_task(self._deliver(each)))
                 task.add_done_callback(self._on_the_way.discard)
             for _ in range(slots - len(ready)):
                 self._slots.release()
             if step is None:
-                await self._sleep(await self._until_due_s())
+                await self._guarded(self._wait_until_due)
             else:
                 left = step.left or max(0, left - 1)
+
+    async def _delivered(self, pickers: list[asyncio.Task[None]]) -> None:
+        """Ends when nothing more begins and everything that has begun is settled."""
+        await asyncio.wait(pickers)
+        if self._on_the_way:
+            await asyncio.wait(self._on_the_way)
 
     async def _take_slots(self, at_most: int) -> int:
         """Wait for a slot, and take what else is free."""
@@ -135,13 +141,12 @@ class Worker:
         finally:
             self._slots.release()
 
-    async def _until_due_s(self) -> float:
-        """Seconds until the next campaign is due, at most IDLE_S."""
+    async def _wait_until_due(self) -> None:
+        """Until the next campaign is due, at most IDLE_S."""
         async with self._services.db.connection() as conn:
             due_at = await queries_rest.next_due(conn)
-        if due_at is None:
-            return IDLE_S
-        return min(IDLE_S, max(0.001, (due_at - real_now()) / timedelta(seconds=1)))
+        until_s = IDLE_S if due_at is None else (due_at - real_now()) / timedelta(seconds=1)
+        await self._sleep(min(IDLE_S, max(0.001, until_s)))
 
     async def _every(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
         """Repeat a step; at once while it finds something to do."""

@@ -1,13 +1,20 @@
 """Of several campaigns that are due, one step begins what may go, together; each has what it would have had alone."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
+from iglayers.accounts import actions as accounts
+from iglayers.accounts.model import Mode
+from iglayers.campaigns import queries
 from iglayers.campaigns.model import Campaign
+from iglayers.core.clock import Moment
 from iglayers.core.ids import ClientId
+from iglayers.messages.schedule import Schedule
 from iglayers.sending import send
 from tests import make
+from tests.conftest import caller_of
 from tests.sending.providers import PoisonedProvider
 from tests.sending.world import World
 
@@ -127,6 +134,20 @@ async def test_each_share_of_the_month_that_is_reached_together_is_told_of(world
     assert {each["limit"] for each in told} == {5}
 
 
+async def test_a_months_warning_has_the_time_of_its_own_workspace(world: World) -> None:
+    async with world.db.transaction() as conn:
+        pair = dict(zip(Mode, await accounts.create_pair(conn, "Other"), strict=True))
+    ahead = World(world.services, await caller_of(world.db, pair[Mode.TEST], Mode.TEST))
+    await ahead.later(days=1_000)
+    await ahead.sender("ahead")
+    await ahead.campaign(["a"])
+    await world.set_workspace(monthly_limit=1)
+    await campaigns_with_senders(world, ["b"])
+    assert len((await step(world)).ready) == 2
+    told_at = await world.value("SELECT created_at FROM events WHERE type = 'usage.warning'")
+    assert abs(told_at - world.caller.now) < timedelta(minutes=10)
+
+
 @pytest.mark.parametrize("refused", ["suppressed", "sandbox.noroute"])
 async def test_who_is_refused_holds_up_nobody(refused: str, world: World) -> None:
     campaigns = await campaigns_with_senders(world, [refused], ["a"])
@@ -159,17 +180,35 @@ async def test_who_is_held_is_passed_over(held: str, world: World) -> None:
     assert await world.delivered() == ["a", "held"]
 
 
-async def test_a_campaign_that_ends_is_left_for_a_step_of_its_own(world: World) -> None:
+async def test_a_campaign_whose_schedule_ends_is_left_for_a_step_of_its_own(world: World) -> None:
+    """Skipping the rest waits for people whom others hold."""
+    sender = await world.sender()
+    ends_at = Moment.of(world.caller.now + timedelta(minutes=30))
+    ends = await world.campaign(["a", "b"], sender_ids=[sender.id], schedule=Schedule(end_at=ends_at))
+    await world.later(hours=1)
+    other = await world.sender("other")
+    await world.campaign(["c"], sender_ids=[other.id])
+    taken = await step(world)
+    assert (len(taken.ready), taken.left) == (1, 1)
+    assert await world.people(ends) == {"a": "queued", "b": "queued"}
+    assert await send.begin_next(world.engine, at_most=1) == send.Step([], left=0)
+    assert await world.people(ends) == {"a": "skipped", "b": "skipped"}
+    assert await world.delivered() == ["c"]
+
+
+async def test_a_campaign_that_is_done_while_people_are_added_holds_up_nobody(world: World) -> None:
     [done] = await campaigns_with_senders(world, ["a"])
     await step(world)
     await world.later(minutes=1)
     sender = await world.sender("other")
     await world.campaign(["b"], sender_ids=[sender.id])
-    taken = await step(world)
-    assert (len(taken.ready), taken.left) == (1, 1)
+    async with world.db.transaction() as conn:
+        await queries.lock_for_upload(conn, world.caller.workspace_id, done.id, only=None)
+        taken = await send.begin_next(world.engine, at_most=8)
+    assert taken is not None
+    assert (len(taken.ready), taken.left) == (1, 0)
     assert await world.state(done.id) == "running"
-    alone = await send.begin_next(world.engine, at_most=1)
-    assert alone == send.Step([], left=0)
+    await world.send()
     assert await world.state(done.id) == "completed"
 
 
