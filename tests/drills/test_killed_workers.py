@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import make
 from tests.drills.processes import (
     Process,
     assert_nobody_twice,
@@ -59,6 +60,31 @@ async def test_ten_kills_in_one_campaign(count: int, world: World, database_url:
         await until(lambda: is_over_without(world, lost_by=lost_by), within_s=60)
     states = await assert_nobody_twice(world, people=people)
     # A kill finds at most one message of each sender on its way.
+    assert states["unknown"] <= KILLS * SENDERS
+
+
+async def test_ten_kills_while_campaigns_begin_together(world: World, database_url: str, tmp_path: Path) -> None:
+    """Campaigns of one client, whose senders and some of whose people are in all of them."""
+    campaigns, own, shared, chance = 8, 50, 20, random.Random(8)
+    lost_by = world.caller.now
+    client = await make.client(world.db, world.caller)
+    for n in range(SENDERS):
+        await world.sender(f"sender{n}")
+    for n in range(campaigns):
+        people = [f"sandbox.silent.{n}.{each}" for each in range(own)]
+        people += [f"sandbox.silent.all.{each}" for each in range(shared)]
+        chance.shuffle(people)
+        await world.campaign(people, client_id=client.id)
+    with workers(database_url, tmp_path, 2) as machines:
+        for kill in range(KILLS):
+            await sent_more(world, await begun(world) + chance.randrange(5, 25), *machines)
+            machines[kill % 2].kill()
+            await end_leases(world, begun_by=world.caller.now)
+            lost_by = world.caller.now
+            machines[kill % 2].start()
+        assert not await is_over(world), "the campaigns were over before the last kill"
+        await until(lambda: is_over_without(world, lost_by=lost_by), within_s=60)
+    states = await assert_nobody_twice(world, people=campaigns * own + shared)
     assert states["unknown"] <= KILLS * SENDERS
 
 
