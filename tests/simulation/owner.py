@@ -121,6 +121,7 @@ class Owner:
         for each in self.campaigns:
             if await self.world.state(each.id) in ("running", "paused"):
                 await self._change_campaign(each, everything, None)
+            if await self.world.state(each.id) == "paused":  # one that runs may be over by now
                 async with self.world.db.transaction() as conn:
                     await campaigns.resume(conn, self.world.caller, each.id)
         for sender in self.senders:
