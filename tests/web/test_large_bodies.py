@@ -50,7 +50,7 @@ class Counting:
 
 
 PART = b" " * (64 << 10)
-# The most that a kernel keeps of one connection, at both its ends, before a sender has to wait; Linux has it as settings.
+# The most that a kernel keeps of one connection, at both ends, before a sender has to wait; Linux has it as settings.
 KERNELS = [Path("/proc/sys/net/ipv4") / name for name in ("tcp_rmem", "tcp_wmem")]
 # With that, what the kernel and the server hold of what nobody asked for.
 BUFFERS_BYTES = (1 << 20) + sum(int(each.read_text().split()[2]) for each in KERNELS if each.exists())
