@@ -15,7 +15,7 @@ from iglayers.worker.process import Worker
 
 log = structlog.get_logger("cli")
 
-# Slots that look for work and its loops; a message that is on its way holds none.
+# Tasks that take campaigns, settling and loops; a message that is on its way holds none.
 WORKER_POOL = 24
 
 

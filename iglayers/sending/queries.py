@@ -12,7 +12,7 @@ from iglayers.sending.model import Asked, Begun, ClientHistory, Facts, NewMessag
 
 
 async def pick(conn: Connection, *, machine_transports: list[str], at_most: int) -> list[Pick]:
-    """The most overdue running campaigns, and for each the sender that has waited longest for it, all locked.
+    """The most overdue running campaigns, each with a free sender, all locked: who has waited longest, by turns.
 
     Rows that another worker holds are passed over, so finding no sender never means that there is none. Two
     campaigns that share their senders may still be given the same one.

@@ -198,7 +198,10 @@ async def said(conn: Connection, workspace_id: WorkspaceId, message_id: MessageI
 
 
 async def take_back(conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: Moment) -> int:
-    """The campaign's unclaimed cards are no cards any more, and their people wait as before."""
+    """The campaign's unclaimed cards are no cards any more, and their people wait as before.
+
+    Who is held is passed over, for a later call.
+    """
     return await execute(conn, _TAKE_BACK, workspace_id, campaign_id, None, at)
 
 
@@ -240,7 +243,7 @@ _TAKE_BACK: LiteralString = """
         WHERE t.workspace_id = $1 AND m.state = 'handed_over' AND m.held IS NULL
           AND ($2::uuid IS NULL OR m.campaign_id = $2) AND ($3::uuid IS NULL OR m.sender_id = $3)
         ORDER BY t.id
-        FOR NO KEY UPDATE OF t
+        FOR NO KEY UPDATE OF t SKIP LOCKED
     ), taken AS (
         UPDATE messages m
         SET state = 'skipped', reason = 'The card was taken back before anybody claimed it.', settled_at = $4

@@ -35,8 +35,14 @@ async def outlook(conn: Connection, pick: Pick, *, now: datetime, machine_transp
 
 
 async def next_due(conn: Connection) -> datetime | None:
-    """The real moment at which the next running campaign is due."""
-    return await value(conn, "SELECT min(due_at) FROM campaigns WHERE state = 'running'")
+    """The real moment at which the next running campaign is due; None also while nothing may be sent at all."""
+    return await value(
+        conn,
+        """
+        SELECT min(due_at) FROM campaigns
+        WHERE state = 'running' AND (SELECT dispatch FROM installation) = 'running'
+    """,
+    )
 
 
 _OUTLOOK: LiteralString = """

@@ -30,7 +30,7 @@ class MonthFull(Exception):
 async def rest(conn: Connection, pick: Pick, *, machine_transports: list[str], alone: bool) -> bool:
     """No sender is free for this campaign, or nobody is left: find out which, and say so.
 
-    False where its schedule ends and it is not `alone` in its transaction: that waits for people whom others hold.
+    False where its schedule ends and it is not `alone` in its transaction: that takes long, and many people.
     """
     now = pick.clock.shows(real_now())
     if has_ended(pick.schedule, now):

@@ -94,18 +94,20 @@ async def begin_next(engine: Engine, *, at_most: int = 1) -> Step | None:
             ready = await _begin(engine, conn, going)
     except rest.MonthFull:
         return Step([], left=len(picks))
+    except asyncio.CancelledError:
+        await asyncio.shield(_give_up(engine, ready))
+        raise
     except Exception as error:
-        # The commit failed or its answer was lost: whether or not it happened, nothing has left.
-        outcomes = [(each.attempt, _given_up(each.attempt, "The commit was not confirmed.")) for each in ready]
-        await asyncio.gather(*(settle.settle(engine.db, *each) for each in outcomes), return_exceptions=True)
+        await _give_up(engine, ready)
         if isinstance(error, settle.DATABASE_AWAY) or not picks:
             raise
-        log.exception("step.failed", campaign_ids=[str(each.campaign_id) for each in picks])
-        if len(picks) == 1:
-            async with engine.db.connection() as conn:
-                await _look_again(conn, picks[0], after=BROKEN)
-            return Step([], left=0)
-        return Step([], left=len(picks))
+        ids = [str(each.campaign_id) for each in picks]
+        log.warning("step.failed", campaign_ids=ids, error=str(error), kind=type(error).__name__)
+        if len(picks) > 1:
+            return Step([], left=len(picks))
+        async with engine.db.connection() as conn:
+            await _look_again(conn, picks[0], after=BROKEN)
+        raise
     return Step(ready, left) if picks else None
 
 
@@ -253,6 +255,15 @@ async def _deliver(engine: Engine, ready: Ready) -> Outcome:
     except Exception:
         log.exception("message.transport_broke", message_id=str(ready.attempt.message_id))
         return Unknown("The transport failed in a way it does not know.")
+
+
+async def _give_up(engine: Engine, ready: list[Ready]) -> None:
+    """The commit failed or its answer was lost: whether or not it happened, nothing has left."""
+    outcomes = [(each.attempt, _given_up(each.attempt, "The commit was not confirmed.")) for each in ready]
+    settled = await asyncio.gather(*(settle.settle(engine.db, *each) for each in outcomes), return_exceptions=True)
+    for error in settled:
+        if isinstance(error, BaseException):  # its lease ends, and then it is unknown
+            log.error("message.not_given_up", error=str(error), kind=type(error).__name__)
 
 
 def _given_up(attempt: Attempt, reason: str) -> NotSent:

@@ -71,7 +71,7 @@ async def settle(db: Database, attempt: Attempt, outcome: Outcome) -> bool:
 
 
 class Settler:
-    """Writes down what a worker's slots see. What ends while it writes is written down together, in one commit."""
+    """Writes down how a worker's deliveries end. What ends while it writes is written down together, in one commit."""
 
     def __init__(self, db: Database) -> None:
         self._db: Database = db
@@ -118,7 +118,7 @@ class Settler:
             return set()
 
     async def end(self) -> None:
-        """Wait for what is being written, also for slots that were stopped meanwhile."""
+        """Wait for what is being written, also for deliveries that were stopped meanwhile."""
         if self._writing is not None:
             await asyncio.wait({self._writing}, timeout=_TOGETHER_S)
 

@@ -32,14 +32,17 @@ async def cancel_open(conn: Connection, workspace_id: WorkspaceId, campaign_id: 
 async def skip_rest(
     conn: Connection, workspace_id: WorkspaceId, campaign_id: CampaignId, *, at: datetime, limit: int, event_data: bytes
 ) -> int:
-    """Up to `limit` people whom the schedule's end leaves out, each with its event; the number of people."""
+    """Up to `limit` people whom the schedule's end leaves out, each with its event; the number of people.
+
+    Who is held is passed over, for a later call: the campaign and its next person are held here, before these.
+    """
     return await value(conn, """
         WITH left_out AS MATERIALIZED (
             SELECT id FROM targets
             WHERE workspace_id = $1 AND campaign_id = $2 AND next_due_at IS NOT NULL
             ORDER BY id
             LIMIT $4
-            FOR NO KEY UPDATE
+            FOR NO KEY UPDATE SKIP LOCKED
         ), skipped AS (
             UPDATE targets t
             SET state = CASE WHEN t.state = 'queued' THEN 'skipped' ELSE t.state END, reason = 'schedule_ended',

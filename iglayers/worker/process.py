@@ -1,4 +1,4 @@
-"""One worker: slots that take due campaigns, and loops that clear up, read what came in, and move the sandbox.
+"""One worker: tasks that take campaigns, deliveries, and loops that clear up, read what came in, move the sandbox.
 
 Any number of workers share one database; each may be killed at any time.
 """
@@ -115,10 +115,9 @@ class Worker:
                 task.add_done_callback(self._on_the_way.discard)
             for _ in range(slots - len(ready)):
                 self._slots.release()
-            if step is None:
+            left = max(0, left - 1) if step is None else step.left or max(0, left - 1)
+            if step is None and not self._stopping.is_set():
                 await self._guarded(self._wait_until_due)
-            else:
-                left = step.left or max(0, left - 1)
 
     async def _delivered(self, pickers: list[asyncio.Task[None]]) -> None:
         """Ends when nothing more begins and everything that has begun is settled."""
@@ -146,7 +145,8 @@ class Worker:
         async with self._services.db.connection() as conn:
             due_at = await queries_rest.next_due(conn)
         until_s = IDLE_S if due_at is None else (due_at - real_now()) / timedelta(seconds=1)
-        await self._sleep(min(IDLE_S, max(0.001, until_s)))
+        # What is due and could not be had is another worker's at the moment.
+        await self._sleep(min(IDLE_S, max(0.005, until_s)))
 
     async def _every(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
         """Repeat a step; at once while it finds something to do."""

@@ -1,7 +1,8 @@
 """The connection to the database is lost at the worst moments: nothing leaves twice, nothing is forgotten."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import msgspec
@@ -10,12 +11,12 @@ import pytest
 from iglayers.accounts.model import Caller
 from iglayers.accounts.services import Services
 from iglayers.core import db
-from iglayers.core.db import Database
+from iglayers.core.db import Connection, Database
 from iglayers.senders.transports import build
 from iglayers.sending import send
 from tests.sending.cut import Relay, relaying
 from tests.sending.providers import BrokenProvider, HeldProvider
-from tests.sending.world import World
+from tests.sending.world import World, until
 
 LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
@@ -65,6 +66,33 @@ async def test_a_commit_whose_answer_is_lost_is_given_up_before_the_first_byte(
     await world.later(minutes=1)
     await world.send()
     assert (await world.delivered(), await world.attempts("jane")) == (["jane"], ["not_sent", "sent"])
+
+
+class Unanswered(Database):
+    """The first commit happens, and its answer never comes."""
+
+    has_committed = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        async with super().transaction() as conn:
+            yield conn
+        if not self.has_committed:
+            self.has_committed = True
+            await asyncio.Event().wait()
+
+
+async def test_a_worker_that_is_stopped_while_a_commit_is_not_answered_gives_up_what_began(
+    world: World, far: tuple[Relay, Database]
+) -> None:
+    unanswered = Unanswered(far[1]._pool)
+    beginning = asyncio.create_task(send.begin_next(msgspec.structs.replace(world.engine, db=unanswered)))
+    await until(lambda: world.value("SELECT EXISTS (SELECT FROM messages)"))
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    assert await world.attempts("jane") == ["not_sent"]
+    assert (await world.target("jane"))["state"] == "queued"
 
 
 async def test_all_that_began_in_a_commit_whose_answer_is_lost_are_given_up(

@@ -181,7 +181,7 @@ async def test_who_is_held_is_passed_over(held: str, world: World) -> None:
 
 
 async def test_a_campaign_whose_schedule_ends_is_left_for_a_step_of_its_own(world: World) -> None:
-    """Skipping the rest waits for people whom others hold."""
+    """Skipping the rest takes long where they are many."""
     sender = await world.sender()
     ends_at = Moment.of(world.caller.now + timedelta(minutes=30))
     ends = await world.campaign(["a", "b"], sender_ids=[sender.id], schedule=Schedule(end_at=ends_at))
@@ -229,6 +229,8 @@ async def test_a_campaign_that_breaks_is_put_off_and_stops_no_other(
     poisoned, *_ = await campaigns_with_senders(world, ["poison"], ["a"], ["b"])
     taken = await step(world)
     assert (taken.ready, taken.left) == ([], 3)
+    with pytest.raises(LookupError):
+        await send.begin_next(world.engine)
     await world.send()
     assert sorted(await world.delivered()) == ["a", "b"]
     waits_s = await world.value(

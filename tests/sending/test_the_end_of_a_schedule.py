@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from iglayers.core.clock import Moment
 from iglayers.messages.schedule import Day, Schedule, Window
+from iglayers.sending import send
 from tests.sending.world import World
 
 TOMORROW_ONLY = "SELECT blocked_reason, limited_by, next_at FROM campaigns"
@@ -41,6 +42,19 @@ async def test_a_message_on_its_way_at_the_end_settles_as_usual(world: World) ->
     await world.later(seconds=1)
     await world.send()
     assert await world.people(campaign) == {"a": "sent", "b": "skipped"}
+    assert await world.state(campaign.id) == "completed"
+
+
+async def test_at_the_end_who_is_held_is_skipped_later_and_holds_up_nobody(world: World) -> None:
+    await world.sender()
+    campaign = await world.campaign(["a", "b", "c"], schedule=ends_in(world, minutes=30))
+    await world.later(hours=1)
+    async with world.db.transaction() as conn:
+        await conn.execute("SELECT FROM targets WHERE id = $1 FOR NO KEY UPDATE", (await world.target("b"))["id"])
+        assert await send.begin_next(world.engine) == send.Step([], left=0)
+    assert await world.people(campaign) == {"a": "skipped", "b": "queued", "c": "skipped"}
+    await world.send()
+    assert await world.people(campaign) == {"a": "skipped", "b": "skipped", "c": "skipped"}
     assert await world.state(campaign.id) == "completed"
 
 
