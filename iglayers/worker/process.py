@@ -115,7 +115,7 @@ class Worker:
                 task.add_done_callback(self._on_the_way.discard)
             for _ in range(slots - len(ready)):
                 self._slots.release()
-            left = max(0, left - 1) if step is None else step.left or max(0, left - 1)
+            left = step.left if step is not None and step.left else max(0, left - 1)
             if step is None and not self._stopping.is_set():
                 await self._guarded(self._wait_until_due)
 

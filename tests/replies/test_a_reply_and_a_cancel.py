@@ -6,12 +6,12 @@ import pytest
 
 from iglayers.campaigns import actions as campaigns
 from tests.replies.ledger import Ledger
+from tests.sending.world import WAITING
 
 
 async def somebody_waits(ledger: Ledger) -> None:
-    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(10):
-        while not await ledger.all(waiting):  # noqa: ASYNC110 only the server knows
+        while not await ledger.all(WAITING):  # noqa: ASYNC110 only the server knows
             await asyncio.sleep(0)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,11 +49,9 @@ class Counting:
 
 
 PART = b" " * (64 << 10)
-# The most that a kernel keeps of one connection, at both ends, before a sender has to wait; Linux has it as settings.
-KERNELS = [Path("/proc/sys/net/ipv4") / name for name in ("tcp_rmem", "tcp_wmem")]
-# With that, what the kernel and the server hold of what nobody asked for.
-BUFFERS_BYTES = (1 << 20) + sum(int(each.read_text().split()[2]) for each in KERNELS if each.exists())
-ENDLESS_BYTES = 256 << 20
+# What the kernel and the server hold of what nobody asked for.
+BUFFERS_BYTES = 8 << 20
+ENDLESS_BYTES = 64 << 20
 
 
 async def pour(wire: Wire) -> None:
